@@ -1,0 +1,44 @@
+import { ArgumentError } from '../errors.ts'
+import { toDiskName } from '../io/index.ts'
+import type { Linear, Module } from '../nn/index.ts'
+import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
+
+/**
+ * Puts adapted layers in the place of linear ones.
+ *
+ * @param targets layers with their paths, from `findTargets`
+ * @returns the adapted layers by path
+ * @throws ArgumentError where adapters are attached already, or where a target's weight is used by another module too
+ */
+export function attachAdapters(model: Module, targets: readonly (readonly [string, Linear])[], settings: AdapterSettings): Map<string, AdaptedLinear> {
+  if (adaptedLayers(model).size > 0) {
+    throw new ArgumentError('ADAPTER_TWICE', 'attachAdapters: expected a model without adapters, got one that has some; detach or merge them first')
+  }
+  const users = new Map<unknown, string[]>()
+  for (const [path, module] of model.namedModules()) {
+    for (const tensor of new Set(Object.values(module))) users.set(tensor, [...(users.get(tensor) ?? []), path])
+  }
+  for (const [path, linear] of targets) {
+    const others = (users.get(linear.weight) ?? []).filter(user => user !== path)
+    if (others.length > 0) {
+      throw new ArgumentError('ADAPTER_TIED', `attachAdapters: expected a weight of its own in ${toDiskName(path)}, got one that ${others.map(toDiskName).join(', ')} shares; a merge would part them, take other targets`, { path, others })
+    }
+  }
+  return new Map(
+    targets.map(([path, linear]) => {
+      const layer = new AdaptedLinear(linear, settings)
+      model.setModule(path, layer)
+      return [path, layer]
+    }),
+  )
+}
+
+/** The adapted layers of a model by path, in the model's order. */
+export function adaptedLayers(model: Module): Map<string, AdaptedLinear> {
+  return new Map(model.namedModules().filter((entry): entry is [string, AdaptedLinear] => entry[1] instanceof AdaptedLinear))
+}
+
+/** Puts the plain layers back and disposes the adapters. What was frozen stays frozen. */
+export function detachAdapters(model: Module): void {
+  for (const [path, layer] of adaptedLayers(model)) model.setModule(path, layer.detach())
+}

@@ -1,0 +1,60 @@
+import { ArgumentError, TorchError } from '../errors.ts'
+import { all, isfinite } from '../ops/index.ts'
+import { noGrad } from '../autograd/mode.ts'
+import { toDiskName } from '../io/index.ts'
+import { Linear, type Module } from '../nn/index.ts'
+import { scope } from '../tensor/index.ts'
+import type { AdaptedLinear } from './adapter.ts'
+import { adaptedLayers } from './attach.ts'
+
+/** A merged model's way back. */
+export interface Merge {
+  /** Puts the adapted layers back as they were, to the bit, and frees the merged weights. */
+  undo(): void
+  /** Ends the adapters: their tensors and the weights they were made from are disposed. */
+  finish(): void
+}
+
+/**
+ * Puts plain linear layers with merged weights in the place of the adapted ones. Every merged weight is made from the
+ * frozen one, which is kept until `finish`: nothing is ever divided out again.
+ *
+ * @throws ArgumentError where the model has no adapter
+ * @throws TorchError where a merged weight is not finite; the model is then as it was
+ */
+export function mergeAdapters(model: Module): Merge {
+  const adapted = adaptedLayers(model)
+  if (adapted.size === 0) throw new ArgumentError('ADAPTER_NONE', 'mergeAdapters: expected a model with adapters, got none; attach or load them first')
+  const merged = new Map<string, Linear>()
+  const free = () => merged.forEach(linear => void linear.weight.dispose())
+  try {
+    for (const [path, layer] of adapted) merged.set(path, plainLayer(path, layer))
+  } catch (error) {
+    free()
+    throw error
+  }
+  for (const [path, linear] of merged) model.setModule(path, linear)
+  return {
+    undo() {
+      for (const [path, layer] of adapted) model.setModule(path, layer)
+      free()
+    },
+    finish() {
+      for (const layer of adapted.values()) layer.detach().weight.dispose() // the bias lives on in the merged layer
+    },
+  }
+}
+
+function plainLayer(path: string, layer: AdaptedLinear): Linear {
+  const weight = noGrad(() => scope(() => layer.mergedWeight()))
+  if (!scope(() => all(isfinite(weight)).item())) {
+    // sync
+    throw new TorchError('MERGE_NOT_FINITE', `mergeAdapters: expected finite numbers, got others in the merged weight of ${toDiskName(path)}; the training went astray, take an earlier checkpoint`, { path })
+  }
+  const [out, width] = layer.weight.shape as [number, number]
+  const linear = new Linear(width, out, { device: 'meta', bias: false })
+  linear.setTensor('weight', weight)
+  linear.weight.requiresGrad = false
+  linear.bias = layer.bias
+  return linear.train(layer.training)
+}

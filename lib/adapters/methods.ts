@@ -1,0 +1,61 @@
+import { ArgumentError } from '../errors.ts'
+import { type Level, levelOf, type Module, setLevel } from '../nn/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { AdapterMethod, AdapterSettings } from './adapter.ts'
+import { attachAdapters } from './attach.ts'
+import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
+
+/** Ways of tuning a model: which of its parameters train, and at which level. */
+export type TuningMethod = AdapterMethod | 'full' | 'bitfit' | 'head'
+
+/** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`). */
+export type TuningSettings =
+  | (AdapterSettings & { targetModules: TargetModules; head?: readonly string[] })
+  | { method: 'full' | 'bitfit' | 'head'; head?: readonly string[] }
+
+type NamedTensors = [name: string, tensor: Tensor][]
+
+/**
+ * Makes a model ready for a method: everything is frozen but what the method trains, adapters are attached where it has
+ * some, and every parameter that trains knows its level.
+ *
+ * | method | lower | upper |
+ * |---|---|---|
+ * | bidora | loraA, loraB, head | magnitude |
+ * | dora | loraA, loraB, magnitude, head | |
+ * | lora | loraA, loraB, head | |
+ * | bitfit | every bias, head | |
+ * | head | head | |
+ * | full | everything | |
+ *
+ * @throws ArgumentError where targets or head are not found, or the method has nothing to train
+ */
+export function prepareModel(model: Module, settings: TuningSettings): void {
+  const head = findHead(model, settings.head)
+  const { method } = settings
+  if (method !== 'full' && head.length === 0) {
+    throw new ArgumentError('ADAPTER_HEAD', `${method}: expected a head to train, got a model without classifier or score; name its modules in head`, { method })
+  }
+  const targets = 'targetModules' in settings ? findTargets(model, settings.targetModules, head) : []
+  model.requireGrad(false)
+  const adapters = new Set<Tensor>()
+  if ('targetModules' in settings) {
+    for (const layer of attachAdapters(model, targets, settings).values()) layer.adapterParameters().forEach(tensor => void adapters.add(tensor))
+  }
+  for (const [name, tensor] of model.namedParameters()) {
+    const isOwn = adapters.has(tensor)
+    const isTrained = isOwn || method === 'full' || head.some(outer => isInside(name, outer)) || (method === 'bitfit' && /(^|\.)bias$/.test(name))
+    if (!isTrained) continue
+    tensor.requiresGrad = true
+    if (!isOwn) setLevel(tensor, 'lower')
+  }
+}
+
+/** The parameters of a model that train, with their paths, by level. */
+export function trainableParameters(model: Module): Record<Level, NamedTensors> {
+  const trained = model.namedParameters().filter(([, tensor]) => tensor.requiresGrad)
+  return {
+    lower: trained.filter(([, tensor]) => levelOf(tensor) !== 'upper'),
+    upper: trained.filter(([, tensor]) => levelOf(tensor) === 'upper'),
+  }
+}

@@ -1,0 +1,2 @@
+export { type GradOptions, grad } from './grad.ts'
+export { enableGrad, isGradEnabled, noGrad } from './mode.ts'

@@ -1,0 +1,32 @@
+import { ArgumentError } from '../errors.ts'
+import { addon } from '../tensor/index.ts'
+
+function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
+  const before = addon().setGradEnabled(enabled)
+  let result: T
+  try {
+    result = fn()
+  } finally {
+    addon().setGradEnabled(before)
+  }
+  // The mode belongs to the thread: after an await, other code would run under it.
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    throw new ArgumentError('ASYNC_MODE', `${where}: expected a synchronous function, got one that returns a promise; put ${where} inside it, around the tensor work`)
+  }
+  return result
+}
+
+/** Runs `fn` without recording a graph. `fn` must be synchronous. */
+export function noGrad<T>(fn: () => T): T {
+  return withMode(false, 'noGrad', fn)
+}
+
+/** Runs `fn` recording a graph, also inside `noGrad`. `fn` must be synchronous. */
+export function enableGrad<T>(fn: () => T): T {
+  return withMode(true, 'enableGrad', fn)
+}
+
+export function isGradEnabled(): boolean {
+  return addon().isGradEnabled()
+}

@@ -1,0 +1,6 @@
+export { exact } from './exact.ts'
+export { type FiniteDifferenceOptions, finiteDifference } from './finite-difference.ts'
+export { firstOrder } from './first-order.ts'
+export { hypergradient, METHOD_NAMES, type MethodChoice, type MethodName } from './hypergradient.ts'
+export type { Batches, BilevelProblem, Hypergradient, HypergradientMethod } from './problem.ts'
+export { type Round, type RoundBatches, type RoundOptions, step, type Update } from './step.ts'

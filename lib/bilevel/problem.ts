@@ -1,0 +1,94 @@
+import { grad } from '../autograd/grad.ts'
+import { ArgumentError } from '../errors.ts'
+import { zerosLike } from '../ops/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+
+/**
+ * A problem of two levels, as plain data:
+ *
+ *     lower:  V*(M) = argmin_V  lowerLoss(V, M)
+ *     upper:  min_M   upperLoss(V*(M), M)
+ *
+ * V are `lowerParameters`, M `upperParameters`: leaf tensors that require a gradient. A loss takes a batch of any kind
+ * and gives a scalar tensor made of the parameters' present values.
+ */
+export interface BilevelProblem<LowerBatch = unknown, UpperBatch = LowerBatch> {
+  lowerLoss(batch: LowerBatch): Tensor
+  upperLoss(batch: UpperBatch): Tensor
+  lowerParameters: readonly Tensor[]
+  upperParameters: readonly Tensor[]
+  /** What an error calls the upper parameters; their place in the list where this is left out. */
+  upperNames?: readonly string[]
+}
+
+/** The two batches that one hypergradient is made of. */
+export interface Batches<LowerBatch, UpperBatch> {
+  /** The batch of the lower step just taken (`method.md` 1.3, point 3). */
+  lowerBatch: LowerBatch
+  upperBatch: UpperBatch
+}
+
+/** What every method gives: the hypergradient, one tensor per upper parameter, and the upper loss it was made from. */
+export interface Hypergradient {
+  gradients: Tensor[]
+  upperLoss: Tensor
+}
+
+/** Every method of the table is one function of this type; methods differ only inside their file. */
+export type HypergradientMethod<Options extends object> = <LowerBatch, UpperBatch>(
+  problem: BilevelProblem<LowerBatch, UpperBatch>,
+  batches: Batches<LowerBatch, UpperBatch>,
+  options: Options,
+) => Hypergradient
+
+/**
+ * Checks the two lists of parameters.
+ *
+ * @throws ArgumentError where a list is empty, a parameter cannot have a gradient, or one stands twice.
+ */
+export function checkProblem(where: string, problem: BilevelProblem<never, never>): void {
+  const seen = new Set<Tensor>()
+  for (const level of ['lowerParameters', 'upperParameters'] as const) {
+    if (problem[level].length === 0) {
+      throw new ArgumentError('BILEVEL_EMPTY', `${where}: expected at least one tensor in ${level}, got none; give the level its parameters`, { level })
+    }
+    problem[level].forEach((parameter, index) => {
+      const fault = !parameter.requiresGrad || !parameter.isLeaf ? 'is no leaf that requires a gradient; set its requiresGrad to true' : seen.has(parameter) ? 'stands twice; every parameter has one level' : undefined
+      if (fault !== undefined) throw new ArgumentError('BILEVEL_PARAMETER', `${where}: ${level}[${index}] ${fault}`, { level, index })
+      seen.add(parameter)
+    })
+  }
+}
+
+/**
+ * Evaluates one of the two losses.
+ *
+ * @throws ArgumentError where it is no scalar or depends on no parameter.
+ */
+export function evaluate<Batch>(name: 'lowerLoss' | 'upperLoss', loss: (batch: Batch) => Tensor, batch: Batch): Tensor {
+  const value = loss(batch)
+  if (value.numel !== 1) {
+    throw new ArgumentError('BILEVEL_LOSS_SHAPE', `${name}: expected a scalar, got shape [${value.shape.join(', ')}]; take the mean or the sum`, { loss: name, shape: value.shape })
+  }
+  if (!value.requiresGrad) {
+    throw new ArgumentError('BILEVEL_LOSS_DETACHED', `${name}: expected a loss made of the parameters, got one that depends on none of them; compute it outside noGrad`, { loss: name })
+  }
+  return value
+}
+
+/** Gradients of a loss; a parameter that the loss does not use gets zeros. */
+export function gradientsOf(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+  const gradients = grad(loss, [...parameters], { allowUnused: true })
+  return parameters.map((parameter, index) => gradients[index] ?? zerosLike(parameter))
+}
+
+/**
+ * The upper loss with its gradients for both levels, from one traversal of its graph: `vector` for the lower
+ * parameters (`v` of the formulas), `direct` for the upper ones.
+ */
+export function upperGradients<UpperBatch>(problem: BilevelProblem<never, UpperBatch>, upperBatch: UpperBatch): { upperLoss: Tensor; vector: Tensor[]; direct: Tensor[] } {
+  const loss = evaluate('upperLoss', batch => problem.upperLoss(batch), upperBatch)
+  const { lowerParameters, upperParameters } = problem
+  const gradients = gradientsOf(loss, [...lowerParameters, ...upperParameters])
+  return { upperLoss: loss.detach(), vector: gradients.slice(0, lowerParameters.length), direct: gradients.slice(lowerParameters.length) }
+}

@@ -1,0 +1,95 @@
+import { extname } from 'node:path'
+import { ConfigError, FormatError } from '../errors.ts'
+import { type DataSource, sourceName } from './bytes.ts'
+import { readCsv } from './csv.ts'
+import { readJsonl } from './jsonl.ts'
+import { raggedRow } from './rows.ts'
+import { readTsv } from './tsv.ts'
+
+export type FileFormat = 'jsonl' | 'csv' | 'tsv'
+
+/** How a file is taken apart. */
+export interface FormatOptions {
+  /** Told by the file's name (`.jsonl`, `.csv`, `.tsv`, each also with `.gz`) unless given. */
+  format?: FileFormat | undefined
+  /** Column names of a csv or tsv file that has no header line. */
+  columns?: readonly string[] | undefined
+  /** Character between the fields of a csv file; `,` unless given. */
+  delimiter?: string | undefined
+  /** Whether `"` encloses fields: csv yes and tsv no, unless given. */
+  quoting?: boolean | undefined
+}
+
+/** One row by column name, and its line. A row that cannot be read is an error in its place. */
+export type NamedRow = { line: number; values: Record<string, unknown> } | { line: number; error: FormatError }
+
+/** The rows of a jsonl, csv or tsv file. For csv and tsv the column names come first, as every row has them. */
+export async function* readFileRows(source: DataSource, options: FormatOptions): AsyncGenerator<NamedRow> {
+  const format = options.format ?? formatOf(sourceName(source))
+  if (format === 'jsonl') {
+    for await (const { line, value } of readJsonl(source)) yield { line, values: value }
+    return
+  }
+  yield* nameFields(source, format, options)
+}
+
+async function* nameFields(
+  source: DataSource,
+  format: 'csv' | 'tsv',
+  options: FormatOptions,
+): AsyncGenerator<NamedRow> {
+  const file = sourceName(source)
+  const quoting = options.quoting ?? format === 'csv'
+  const delimiter = options.delimiter ?? (format === 'csv' ? ',' : '\t')
+  if (!quoting && delimiter !== '\t') {
+    throw new ConfigError(
+      'DATA_QUOTING',
+      `${file}: expected quoting with the delimiter '${delimiter}', got none; leave quoting on`,
+      {
+        key: 'quoting',
+      },
+    )
+  }
+  let names = options.columns
+  for await (const row of quoting ? readCsv(source, { delimiter }) : readTsv(source)) {
+    if (names === undefined) {
+      names = row.fields.map(name => name.trim())
+      const other =
+        names.length === 1
+          ? [';', '\t', ',', '|'].find(mark => mark !== delimiter && names![0]!.includes(mark))
+          : undefined
+      if (other !== undefined) {
+        throw new FormatError(
+          'DATA_DELIMITER',
+          `${file}:1: expected columns separated by ${JSON.stringify(delimiter)}, got one column ${JSON.stringify(names[0])}; ` +
+            `give delimiter: ${JSON.stringify(other)} and format: 'csv' where that separates them`,
+          { file, line: 1 },
+        )
+      }
+    } else if (row.fields.length !== names.length) {
+      yield { line: row.line, error: raggedRow(file, row, `${names.length} fields (${names.join(', ')})`) }
+    } else {
+      yield { line: row.line, values: Object.fromEntries(names.map((name, i) => [name, row.fields[i]])) }
+    }
+  }
+}
+
+/**
+ * The format that a file's name tells.
+ *
+ * @throws FormatError for formats that come later or are unknown.
+ */
+export function formatOf(path: string): FileFormat {
+  const extension = extname(path.replace(/\.gz$/i, '')).toLowerCase()
+  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl'
+  if (extension === '.csv') return 'csv'
+  if (extension === '.tsv') return 'tsv'
+  const later = extension === '.parquet' || extension === '.conll'
+  throw new FormatError(
+    'DATA_FORMAT',
+    later
+      ? `${path}: expected jsonl, csv or tsv, got ${extension.slice(1)}, which comes in a later version; convert the file to jsonl`
+      : `${path}: expected a file named .jsonl, .csv or .tsv (or with .gz after it), got '${extension || 'no ending'}'; rename it or give format`,
+    { file: path, extension },
+  )
+}

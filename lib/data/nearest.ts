@@ -1,0 +1,30 @@
+/** The known name that a mistyped one is nearest to (case, dashes, underscores and spaces aside), if one is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const plain = (word: string) => word.replaceAll(/[-_\s]/g, '').toLowerCase()
+  const reach = Math.max(1, Math.floor(name.length / 3))
+  const ranked = known
+    .map(candidate => ({ candidate, edits: distance(plain(name), plain(candidate)) }))
+    .filter(({ edits }) => edits <= reach)
+    .sort((x, y) => x.edits - y.edits)
+  return ranked[0]?.candidate
+}
+
+/** ` (did you mean 'x'?)`, or nothing. */
+export function hint(name: string, known: readonly string[]): string {
+  const candidate = nearest(name, known)
+  return candidate === undefined ? '' : ` (did you mean '${candidate}'?)`
+}
+
+/** Letters to insert, remove or replace to turn one word into the other (Levenshtein). */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[to.length]!
+}

@@ -1,0 +1,8 @@
+export { removeLeftovers, writeFileAtomic, writeFolderAtomic } from './atomic.ts'
+export { type Checkpoint, openCheckpoint, weightsFile, weightsIndexFile } from './checkpoint-folder.ts'
+export { fileFault } from './file-fault.ts'
+export { isJsonObject, type JsonObject, parseJson, readJson, readJsonObject, writeJson } from './json.ts'
+export { toDiskName, toModulePath } from './key-map.ts'
+export { type ReadOptions, readSafetensors, SafetensorsFile } from './safetensors.ts'
+export type { TensorEntry } from './safetensors-header.ts'
+export { type NamedTensors, writeSafetensors } from './safetensors-write.ts'

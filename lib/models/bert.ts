@@ -1,0 +1,96 @@
+import { Dropout, Linear, type Layer, Module, type Placement } from '../nn/index.ts'
+import { narrow } from '../ops/index.ts'
+import { scope } from '../tensor/index.ts'
+import { attentionContext, type Batch, checkBatch } from './batch.ts'
+import { type ClassifierOutput, type EncoderOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import type { EncoderConfig } from './config.ts'
+import { Embeddings, type PositionLookup } from './embeddings.ts'
+import { Encoder, Pooler } from './encoder.ts'
+import type { ModelFamily } from './family.ts'
+
+// "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
+
+/** Positions count from 0, padding or not. */
+const positionsFromZero: PositionLookup = (table, batch) => narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
+
+/** The encoder with its pooler. */
+export class BertModel extends Module {
+  readonly embeddings: Embeddings
+  readonly encoder: Encoder
+  readonly pooler: Pooler
+  readonly #maxLength: number
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super()
+    this.embeddings = new Embeddings(config, placement, { lookUp: positionsFromZero })
+    this.encoder = new Encoder(config, placement)
+    this.pooler = new Pooler(config, placement)
+    this.#maxLength = config.maxPositionEmbeddings
+  }
+
+  /** Hidden states of a batch, each [batch, seq, hidden]. */
+  forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
+    checkBatch(batch, this.#maxLength)
+    const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
+    const every = options.hiddenStates ?? false
+    const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })
+    return { lastHiddenState: states.at(-1)!, ...(every ? { hiddenStates: states } : {}) }
+  }
+}
+
+/** Logits from the pooled first token. */
+export class BertForSequenceClassification extends SequenceClassifier {
+  readonly bert: BertModel
+  readonly dropout: Dropout
+  classifier: Layer
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config)
+    this.bert = new BertModel(config, placement)
+    this.dropout = new Dropout(config.classifierDropout ?? config.hiddenDropoutProb)
+    this.classifier = new Linear(config.hiddenSize, config.labels.length, placement)
+  }
+
+  get maxLength(): number {
+    return this.config.maxPositionEmbeddings
+  }
+
+  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
+    return scope(() => {
+      const { lastHiddenState, hiddenStates } = this.bert.forward(batch, options)
+      const pooled = this.bert.pooler.forward(lastHiddenState) // [batch, hidden]
+      const logits = this.classifier.forward(this.dropout.forward(pooled)) // [batch, labels]
+      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
+    })
+  }
+}
+
+/** How checkpoints of `model_type` bert are read. */
+export const bert: ModelFamily = {
+  modelType: 'bert',
+  prefix: 'bert',
+  architecture: 'BertForSequenceClassification',
+  create: (config, placement) => new BertForSequenceClassification(config, placement),
+  defaults: {
+    vocabSize: 30522,
+    hiddenSize: 768,
+    numHiddenLayers: 12,
+    numAttentionHeads: 12,
+    intermediateSize: 3072,
+    hiddenAct: 'gelu',
+    hiddenDropoutProb: 0.1,
+    attentionProbsDropoutProb: 0.1,
+    classifierDropout: null,
+    maxPositionEmbeddings: 512,
+    typeVocabSize: 2,
+    initializerRange: 0.02,
+    layerNormEps: 1e-12,
+    padTokenId: 0,
+  },
+  ignorable: [
+    // Counters that older versions of transformers saved.
+    /^bert\.embeddings\.(position_ids|token_type_ids)$/,
+    // Heads of pretraining.
+    /^cls\.(predictions|seq_relationship)\./,
+  ],
+}

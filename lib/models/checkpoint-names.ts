@@ -1,0 +1,40 @@
+import { toDiskName, toModulePath } from '../io/index.ts'
+import type { ModelFamily } from './family.ts'
+
+/** What a checkpoint's names stand for in a model. */
+export interface NamePlan {
+  /** Module path of a parameter, and the name of its tensor in the checkpoint. */
+  readonly sources: ReadonlyMap<string, string>
+  /** Names in the checkpoint that are left out, by a rule that says so. */
+  readonly ignored: readonly string[]
+}
+
+/** Heads of other tasks, beside this task's own; a new head replaces them all. */
+const otherHeads = /^(qa_outputs|score|pre_classifier)\./
+
+/**
+ * Translates the names of a checkpoint into paths of a model. Besides the rule of `toModulePath` there are exactly these
+ * allowances: a checkpoint of the encoder alone lacks the family's prefix; layer norms of checkpoints that once came from
+ * TensorFlow have gamma and beta; the family's `ignorable` names; and, where `newHead` asks for it, any head.
+ */
+export function planNames(names: Iterable<string>, family: ModelFamily, newHead: boolean): NamePlan {
+  const all = [...names]
+  const prefix = `${family.prefix}.`
+  const encoderAlone = !all.some(name => name.startsWith(prefix))
+  const sources = new Map<string, string>()
+  const ignored: string[] = []
+  for (const name of all) {
+    const full = encoderAlone && /^(embeddings|encoder|pooler)\./.test(name) ? prefix + name : name
+    const isHead = full.startsWith('classifier.') || otherHeads.test(full)
+    if (family.ignorable.some(pattern => pattern.test(full)) || (newHead && isHead)) {
+      ignored.push(name)
+      continue
+    }
+    const modern = full.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias')
+    const path = toModulePath(modern)
+    // Two names for one parameter, or a name that only looks like ours: left as it is, so that it is reported.
+    const isOurs = toDiskName(path) === modern && !sources.has(path)
+    sources.set(isOurs ? path : `${name} (not a name of this model)`, name)
+  }
+  return { sources, ignored }
+}

@@ -1,0 +1,79 @@
+import { ShapeError } from '../errors.ts'
+import { binaryCrossEntropy, crossEntropy, meanSquaredError, Module } from '../nn/index.ts'
+import type { JsonObject } from '../io/index.ts'
+import { reshape } from '../ops/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { Batch } from './batch.ts'
+import type { EncoderConfig, ProblemType } from './config.ts'
+
+/** What to compute besides the logits. */
+export interface ForwardOptions {
+  /** Also give the hidden states: the embeddings' output, then each layer's. */
+  hiddenStates?: boolean
+}
+
+/** What an encoder gives. */
+export interface EncoderOutput {
+  /** [batch, seq, hidden] */
+  readonly lastHiddenState: Tensor
+  /** Embeddings' output and each layer's, each [batch, seq, hidden]; where they were asked for. */
+  readonly hiddenStates?: readonly Tensor[]
+}
+
+/** What a classifier gives. */
+export interface ClassifierOutput {
+  /** [batch, labels] */
+  readonly logits: Tensor
+  readonly hiddenStates?: readonly Tensor[]
+}
+
+/** Where a model was loaded from, and what of the checkpoint it did not take as it was. */
+export interface ModelOrigin {
+  readonly folder: string
+  /** config.json as it was read; saving keeps the fields that this library does not know. */
+  readonly config: JsonObject
+  /** Names of the parameters that are new: the head's, where a new head was asked for. */
+  readonly created: readonly string[]
+  /** Names in the checkpoint that the model has no use for. */
+  readonly ignored: readonly string[]
+}
+
+/** A model that gives one row of logits a text: labels, scores or a regression. */
+export abstract class SequenceClassifier extends Module {
+  readonly config: EncoderConfig
+  /** Where it was loaded from, with what it did not find there; absent for a model that was made from a configuration. */
+  origin: ModelOrigin | undefined = undefined
+
+  constructor(config: EncoderConfig) {
+    super()
+    this.config = config
+  }
+
+  /** Longest text that it can read, in tokens. */
+  abstract get maxLength(): number
+
+  /**
+   * @throws ShapeError where the batch is longer than `maxLength` or its tensors disagree.
+   */
+  abstract forward(batch: Batch, options?: ForwardOptions): ClassifierOutput
+}
+
+/**
+ * The loss that transformers computes for a problem type, as a scalar.
+ *
+ * @param logits - [batch, labels]
+ * @param target - single-label: class indices [batch] (int64); regression: values [batch] or [batch, labels]; multi-label:
+ *   0 and 1 as [batch, labels], in the dtype of the logits
+ * @throws ShapeError where the shapes do not fit.
+ */
+export function classificationLoss(logits: Tensor, target: Tensor, problemType: ProblemType): Tensor {
+  if (problemType === 'single-label') return crossEntropy(logits, target)
+  if (problemType === 'multi-label') return binaryCrossEntropy(logits, target)
+  if (target.ndim !== 1) return meanSquaredError(logits, target)
+  if (logits.shape[1] === 1) return meanSquaredError(reshape(logits, [-1]), target)
+  throw new ShapeError(
+    'SHAPE_MISMATCH',
+    `classificationLoss: expected values [batch, ${logits.shape[1]}] of a regression, got [${target.shape.join(', ')}]`,
+    { shapes: [logits.shape, target.shape] },
+  )
+}

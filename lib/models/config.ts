@@ -1,0 +1,157 @@
+import { ConfigError } from '../errors.ts'
+import { isJsonObject, type JsonObject, toDiskName } from '../io/index.ts'
+
+/** What the outputs of a classifier mean. */
+export type ProblemType = 'single-label' | 'regression' | 'multi-label'
+
+/** Sizes and switches of an encoder with its head, as read from `config.json` (whose names are in snake_case). */
+export interface EncoderConfig {
+  readonly modelType: string
+  readonly vocabSize: number
+  readonly hiddenSize: number
+  readonly numHiddenLayers: number
+  readonly numAttentionHeads: number
+  readonly intermediateSize: number
+  readonly hiddenAct: string
+  readonly hiddenDropoutProb: number
+  readonly attentionProbsDropoutProb: number
+  readonly classifierDropout: number | undefined
+  readonly maxPositionEmbeddings: number
+  readonly typeVocabSize: number
+  readonly initializerRange: number
+  readonly layerNormEps: number
+  readonly padTokenId: number | undefined
+  /** Names of the outputs in order, one for a regression. */
+  readonly labels: readonly string[]
+  readonly problemType: ProblemType
+}
+
+type Check = readonly [expected: string, passes: (value: unknown) => boolean]
+
+const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
+const token: Check = ['a whole number from 0 or null', value => value === null || (Number.isSafeInteger(value) && (value as number) >= 0)]
+const probability: Check = ['a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]
+const optionalProbability: Check = ['a number from 0 to 1 or null', value => value === null || probability[1](value)]
+const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
+const name: Check = ['a name', value => typeof value === 'string']
+
+/** Fields that are read, by their name here; what a file leaves out has the default of its model type. */
+const fields = {
+  vocabSize: size,
+  hiddenSize: size,
+  numHiddenLayers: size,
+  numAttentionHeads: size,
+  intermediateSize: size,
+  hiddenAct: name,
+  hiddenDropoutProb: probability,
+  attentionProbsDropoutProb: probability,
+  classifierDropout: optionalProbability,
+  maxPositionEmbeddings: size,
+  typeVocabSize: size,
+  initializerRange: positive,
+  layerNormEps: positive,
+  padTokenId: token,
+} satisfies Record<string, Check>
+
+/** Default of every field, as transformers has it for the model type. */
+export type ConfigDefaults = Readonly<Record<keyof typeof fields, number | string | null>>
+
+/** Switches that change the arithmetic and are not implemented: key on disk, allowed values, what the other values mean. */
+const switches: readonly (readonly [key: string, allowed: (value: unknown) => boolean, meaning: string])[] = [
+  ['position_embedding_type', value => value === 'absolute', 'relative positions'],
+  ['is_decoder', value => value === false, 'a decoder'],
+  ['add_cross_attention', value => value === false, 'cross-attention'],
+  ['is_encoder_decoder', value => value === false, 'an encoder-decoder'],
+  ['pruned_heads', value => isJsonObject(value) && Object.keys(value).length === 0, 'pruned heads'],
+  ['quantization_config', () => false, 'quantized weights'],
+  ['embedding_size', () => false, 'factored embeddings'],
+]
+
+const problemTypes: readonly (readonly [onDisk: string, ProblemType])[] = [
+  ['single_label_classification', 'single-label'],
+  ['regression', 'regression'],
+  ['multi_label_classification', 'multi-label'],
+]
+
+/** The Hugging Face word for a problem type. */
+export function problemTypeOnDisk(problemType: ProblemType): string {
+  return problemTypes.find(([, here]) => here === problemType)![0]
+}
+
+/**
+ * Reads the configuration of an encoder and refuses what this library does not compute; `where` names the file.
+ *
+ * @throws ConfigError that lists every wrong field together.
+ */
+export function readEncoderConfig(json: JsonObject, defaults: ConfigDefaults, where: string): EncoderConfig {
+  const problems: string[] = []
+  for (const [key, allowed, meaning] of switches) {
+    const value = json[key]
+    if (value === undefined || value === null || allowed(value)) continue
+    problems.push(`${key} ${JSON.stringify(value)} (${meaning}) is not supported`)
+  }
+  const values: Record<string, unknown> = {}
+  for (const [key, [expected, passes]] of Object.entries(fields)) {
+    const onDisk = toDiskName(key)
+    const value = json[onDisk] === undefined ? defaults[key as keyof typeof fields] : json[onDisk]
+    if (!passes(value)) problems.push(`${onDisk}: expected ${expected}, got ${JSON.stringify(value)}`)
+    values[key] = value ?? undefined
+  }
+  const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
+  if (hiddenSize! % numAttentionHeads! !== 0) {
+    problems.push(`hidden_size: expected a multiple of num_attention_heads ${numAttentionHeads}, got ${hiddenSize}`)
+  }
+  if (padTokenId !== undefined && padTokenId >= vocabSize!) {
+    problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)
+  }
+  const labels = readLabels(json, problems)
+  const problemType = readProblemType(json.problem_type, labels.length, problems)
+  if (problems.length > 0) {
+    throw new ConfigError('MODEL_CONFIG', `${where}: ${problems.join('; ')}; use another model or correct the file`, {
+      file: where,
+      problems,
+    })
+  }
+  return { ...values, modelType: String(json.model_type), labels, problemType } as unknown as EncoderConfig
+}
+
+/** `id2label` in order; what it leaves out has the names that transformers gives. */
+function readLabels(json: JsonObject, problems: string[]): string[] {
+  const named = json.id2label ?? undefined
+  if (named === undefined) {
+    const count = json.num_labels ?? 2
+    if (size[1](count)) return defaultLabels(count as number)
+    problems.push(`num_labels: expected ${size[0]}, got ${JSON.stringify(count)}`)
+    return []
+  }
+  const entries = isJsonObject(named) ? Object.entries(named) : []
+  const labels: string[] = []
+  for (const [index, label] of entries) if (typeof label === 'string') labels[Number(index)] = label
+  const isWhole = labels.length === entries.length && labels.length > 0 && Object.keys(labels).length === labels.length
+  if (!isWhole) {
+    problems.push(`id2label: expected names for 0, 1, 2 and so on, got ${JSON.stringify(named)}`)
+  } else if (new Set(labels).size < labels.length) {
+    problems.push(`id2label: expected different names, got ${labels.join(', ')}`)
+  }
+  return labels
+}
+
+/** The names that transformers gives to outputs without one. */
+export function defaultLabels(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `LABEL_${index}`)
+}
+
+function readProblemType(value: unknown, outputs: number, problems: string[]): ProblemType {
+  // transformers' rule where the file says nothing; several labels at once cannot be told from one there.
+  if (value === undefined || value === null) return outputs === 1 ? 'regression' : 'single-label'
+  const found = problemTypes.find(([onDisk]) => onDisk === value)
+  if (!found) {
+    const allowed = problemTypes.map(([onDisk]) => onDisk).join(', ')
+    problems.push(`problem_type: expected one of ${allowed}, got ${JSON.stringify(value)}`)
+    return 'single-label'
+  }
+  if (found[1] === 'single-label' && outputs === 1) {
+    problems.push('problem_type: expected regression or two labels and more, got single_label_classification with one')
+  }
+  return found[1]
+}

@@ -1,0 +1,156 @@
+import { add, select, tanh } from '../ops/index.ts'
+import { scope, type Tensor } from '../tensor/index.ts'
+import {
+  type Activation,
+  Attention,
+  type AttentionContext,
+  activation,
+  Dropout,
+  type Layer,
+  LayerNorm,
+  Linear,
+  Module,
+  type Placement,
+} from '../nn/index.ts'
+import type { EncoderConfig } from './config.ts'
+
+// The encoder that BERT and RoBERTa share ("Attention is all you need", layer norm after each residual). The properties
+// bear the names of the checkpoints, so every weight's path is its name on disk.
+
+/** Query, key and value of one layer and the attention between them. */
+export class SelfAttention extends Module {
+  query: Layer
+  key: Layer
+  value: Layer
+  readonly attend: Attention
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.query = new Linear(config.hiddenSize, config.hiddenSize, placement)
+    this.key = new Linear(config.hiddenSize, config.hiddenSize, placement)
+    this.value = new Linear(config.hiddenSize, config.hiddenSize, placement)
+    this.attend = new Attention(config.numAttentionHeads, { dropout: config.attentionProbsDropoutProb })
+  }
+
+  /** [batch, seq, hidden] to [batch, seq, hidden] */
+  forward(input: Tensor, context: AttentionContext): Tensor {
+    const query = this.query.forward(input)
+    const key = this.key.forward(input)
+    const value = this.value.forward(input)
+    return this.attend.forward(query, key, value, context)
+  }
+}
+
+/** layerNorm(dropout(dense(x)) + residual): the end of both halves of a layer. */
+export class ResidualOutput extends Module {
+  dense: Layer
+  readonly layerNorm: LayerNorm
+  readonly dropout: Dropout
+
+  constructor(inFeatures: number, config: EncoderConfig, placement: Placement) {
+    super()
+    this.dense = new Linear(inFeatures, config.hiddenSize, placement)
+    this.layerNorm = new LayerNorm(config.hiddenSize, { ...placement, eps: config.layerNormEps })
+    this.dropout = new Dropout(config.hiddenDropoutProb)
+  }
+
+  /** [batch, seq, in] and the residual [batch, seq, hidden] to [batch, seq, hidden] */
+  forward(input: Tensor, residual: Tensor): Tensor {
+    return this.layerNorm.forward(add(this.dropout.forward(this.dense.forward(input)), residual))
+  }
+}
+
+/** The attention half of a layer. */
+export class SelfAttentionBlock extends Module {
+  readonly self: SelfAttention
+  readonly output: ResidualOutput
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.self = new SelfAttention(config, placement)
+    this.output = new ResidualOutput(config.hiddenSize, config, placement)
+  }
+
+  /** [batch, seq, hidden] to [batch, seq, hidden] */
+  forward(input: Tensor, context: AttentionContext): Tensor {
+    return this.output.forward(this.self.forward(input, context), input)
+  }
+}
+
+/** The widening part of the feed-forward half. */
+export class Intermediate extends Module {
+  dense: Layer
+  readonly #activation: Activation
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.dense = new Linear(config.hiddenSize, config.intermediateSize, placement)
+    this.#activation = activation(config.hiddenAct)
+  }
+
+  /** [batch, seq, hidden] to [batch, seq, intermediate] */
+  forward(input: Tensor): Tensor {
+    return this.#activation(this.dense.forward(input))
+  }
+}
+
+/** One layer: attention, then feed-forward. */
+export class EncoderLayer extends Module {
+  readonly attention: SelfAttentionBlock
+  readonly intermediate: Intermediate
+  readonly output: ResidualOutput
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.attention = new SelfAttentionBlock(config, placement)
+    this.intermediate = new Intermediate(config, placement)
+    this.output = new ResidualOutput(config.intermediateSize, config, placement)
+  }
+
+  /** [batch, seq, hidden] to [batch, seq, hidden] */
+  forward(input: Tensor, context: AttentionContext): Tensor {
+    const attended = scope(() => this.attention.forward(input, context)) // frees queries, keys, scores
+    return this.output.forward(this.intermediate.forward(attended), attended)
+  }
+}
+
+/** The stack of layers. */
+export class Encoder extends Module {
+  readonly layer: EncoderLayer[]
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.layer = Array.from({ length: config.numHiddenLayers }, () => new EncoderLayer(config, placement))
+  }
+
+  /**
+   * [batch, seq, hidden] to [last hidden state], or with `every` to [input, output of layer 1, ..., of the last], each
+   * [batch, seq, hidden].
+   */
+  forward(input: Tensor, context: AttentionContext, options: { every: boolean }): Tensor[] {
+    const states = [input]
+    let hidden = input
+    for (const layer of this.layer) {
+      const output = scope(() => layer.forward(hidden, context)) // frees what only this layer used
+      if (options.every) states.push(output)
+      else if (hidden !== input) hidden.dispose()
+      hidden = output
+    }
+    return options.every ? states : [hidden]
+  }
+}
+
+/** tanh(dense(first token)). */
+export class Pooler extends Module {
+  dense: Layer
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.dense = new Linear(config.hiddenSize, config.hiddenSize, placement)
+  }
+
+  /** [batch, seq, hidden] to [batch, hidden] */
+  forward(hiddenStates: Tensor): Tensor {
+    return tanh(this.dense.forward(select(hiddenStates, 1, 0)))
+  }
+}

@@ -1,0 +1,15 @@
+export { type Batch, batchToDevice, type PaddedArrays, type PaddedBatch, toBatch } from './batch.ts'
+export { BertForSequenceClassification, BertModel } from './bert.ts'
+export {
+  type ClassifierOutput,
+  classificationLoss,
+  type EncoderOutput,
+  type ForwardOptions,
+  type ModelOrigin,
+  SequenceClassifier,
+} from './classifier.ts'
+export type { EncoderConfig, ProblemType } from './config.ts'
+export { createModel, type LoadModelOptions, loadModel } from './load.ts'
+export { modelTypes } from './registry.ts'
+export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
+export { saveModel } from './save.ts'

@@ -1,0 +1,47 @@
+import { Embedding, init, LayerNorm, Linear, type Module, type Placement } from '../nn/index.ts'
+import { empty, to } from '../ops/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+
+/**
+ * Gives new values to the parameters of every layer whose path is wanted, by transformers' rule: weights from
+ * normal(0, std), biases and padding rows zero, layer norms one and zero. Returns the paths of those parameters.
+ *
+ * Values are drawn as float32 on the CPU and then moved, so that a seed gives the same start on every device and dtype.
+ */
+export function initialise(
+  model: Module,
+  options: { std: number; placement: Placement; wanted?: (path: string) => boolean },
+): string[] {
+  const { std, placement, wanted = () => true } = options
+  const created: string[] = []
+  for (const [path, module] of model.namedModules()) {
+    if (!wanted(path)) continue
+    for (const [name, start] of startsOf(module, std)) {
+      const parameterPath = `${path}.${name}`
+      const shape = (module as unknown as Record<string, Tensor>)[name]!.shape
+      model.setTensor(parameterPath, place(start(empty(shape)), placement))
+      created.push(parameterPath)
+    }
+  }
+  return created
+}
+
+type Start = (tensor: Tensor) => Tensor
+
+function startsOf(module: Module, std: number): [name: string, start: Start][] {
+  const zero: Start = tensor => init.constant(tensor, 0)
+  const normal: Start = tensor => init.normal(tensor, { std })
+  if (module instanceof Linear) return [['weight', normal], ...(module.bias ? [['bias', zero] as [string, Start]] : [])]
+  if (module instanceof LayerNorm) return [['weight', tensor => init.constant(tensor, 1)], ['bias', zero]]
+  if (!(module instanceof Embedding)) return []
+  const row = module.paddingIndex
+  return [['weight', row === undefined ? normal : tensor => init.zeroRow(normal(tensor), row)]]
+}
+
+function place(tensor: Tensor, placement: Placement): Tensor {
+  const { dtype = 'float32', device = 'cpu' } = placement
+  if (tensor.dtype === dtype && tensor.device === device) return tensor
+  const placed = to(tensor, { dtype, device })
+  tensor.dispose()
+  return placed
+}

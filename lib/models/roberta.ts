@@ -1,0 +1,124 @@
+import { ConfigError } from '../errors.ts'
+import { Dropout, type Layer, Linear, Module, type Placement } from '../nn/index.ts'
+import { add, cumsum, mul, ne, select, tanh, to } from '../ops/index.ts'
+import { scope, type Tensor } from '../tensor/index.ts'
+import { attentionContext, type Batch, checkBatch } from './batch.ts'
+import { type ClassifierOutput, type EncoderOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import type { EncoderConfig } from './config.ts'
+import { Embeddings, type PositionLookup } from './embeddings.ts'
+import { Encoder } from './encoder.ts'
+import type { ModelFamily } from './family.ts'
+
+// "RoBERTa: A Robustly Optimized BERT Pretraining Approach", as transformers' modeling_roberta.py computes it.
+
+/** Real tokens count from the padding token's id + 1, padding has that id: from fairseq. */
+function positionsAfter(padding: number): PositionLookup {
+  return (table, { inputIds }) => {
+    const real = to(ne(inputIds, padding), { dtype: 'int64' }) // [batch, seq]
+    return table.forward(add(mul(cumsum(real, 1), real), padding)) // [batch, seq, hidden]
+  }
+}
+
+/** The encoder; its pooler is not used by any head here. */
+export class RobertaModel extends Module {
+  readonly embeddings: Embeddings
+  readonly encoder: Encoder
+  /** Longest text that it can read, in tokens. */
+  readonly maxLength: number
+
+  /** @throws ConfigError where the configuration names no padding token: positions count from it. */
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super()
+    const padding = config.padTokenId
+    if (padding === undefined) {
+      throw new ConfigError('MODEL_CONFIG', 'roberta: expected a pad_token_id, got none; positions count from it')
+    }
+    this.embeddings = new Embeddings(config, placement, { lookUp: positionsAfter(padding), paddingIndex: padding })
+    this.encoder = new Encoder(config, placement)
+    this.maxLength = config.maxPositionEmbeddings - padding - 1
+  }
+
+  /** Hidden states of a batch, each [batch, seq, hidden]. */
+  forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
+    checkBatch(batch, this.maxLength)
+    const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
+    const every = options.hiddenStates ?? false
+    const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })
+    return { lastHiddenState: states.at(-1)!, ...(every ? { hiddenStates: states } : {}) }
+  }
+}
+
+/** outProj(dropout(tanh(dense(dropout(first token))))). */
+export class RobertaClassificationHead extends Module {
+  dense: Layer
+  readonly dropout: Dropout
+  outProj: Layer
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.dense = new Linear(config.hiddenSize, config.hiddenSize, placement)
+    this.dropout = new Dropout(config.classifierDropout ?? config.hiddenDropoutProb)
+    this.outProj = new Linear(config.hiddenSize, config.labels.length, placement)
+  }
+
+  /** [batch, seq, hidden] to [batch, labels] */
+  forward(hiddenStates: Tensor): Tensor {
+    const first = this.dropout.forward(select(hiddenStates, 1, 0)) // [batch, hidden]
+    return this.outProj.forward(this.dropout.forward(tanh(this.dense.forward(first))))
+  }
+}
+
+/** Logits from the first token's last hidden state. */
+export class RobertaForSequenceClassification extends SequenceClassifier {
+  readonly roberta: RobertaModel
+  readonly classifier: RobertaClassificationHead
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config)
+    this.roberta = new RobertaModel(config, placement)
+    this.classifier = new RobertaClassificationHead(config, placement)
+  }
+
+  get maxLength(): number {
+    return this.roberta.maxLength
+  }
+
+  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
+    return scope(() => {
+      const { lastHiddenState, hiddenStates } = this.roberta.forward(batch, options)
+      const logits = this.classifier.forward(lastHiddenState) // [batch, labels]
+      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
+    })
+  }
+}
+
+/** How checkpoints of `model_type` roberta are read. */
+export const roberta: ModelFamily = {
+  modelType: 'roberta',
+  prefix: 'roberta',
+  architecture: 'RobertaForSequenceClassification',
+  create: (config, placement) => new RobertaForSequenceClassification(config, placement),
+  defaults: {
+    vocabSize: 50265,
+    hiddenSize: 768,
+    numHiddenLayers: 12,
+    numAttentionHeads: 12,
+    intermediateSize: 3072,
+    hiddenAct: 'gelu',
+    hiddenDropoutProb: 0.1,
+    attentionProbsDropoutProb: 0.1,
+    classifierDropout: null,
+    maxPositionEmbeddings: 512,
+    typeVocabSize: 2,
+    initializerRange: 0.02,
+    layerNormEps: 1e-12,
+    padTokenId: 1,
+  },
+  ignorable: [
+    // Counters that older versions of transformers saved.
+    /^roberta\.embeddings\.(position_ids|token_type_ids)$/,
+    // The head of pretraining, and a pooler that no head here reads.
+    /^lm_head\./,
+    /^roberta\.pooler\./,
+  ],
+}

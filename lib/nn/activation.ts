@@ -1,0 +1,41 @@
+import { ConfigError } from '../errors.ts'
+import { gelu, mul, relu, sigmoid, silu, tanh } from '../ops/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+
+/** A function of each element. */
+export type Activation = (input: Tensor) => Tensor
+
+const geluTanh: Activation = x => gelu(x, { approximate: 'tanh' })
+
+/** By the names of Hugging Face configurations (`hidden_act`); those of one line differ in rounding only. */
+const activations = new Map<string, Activation>(
+  Object.entries({
+    gelu: x => gelu(x),
+    gelu_python: x => gelu(x),
+    gelu_new: geluTanh,
+    gelu_fast: geluTanh,
+    gelu_pytorch_tanh: geluTanh,
+    quick_gelu: x => mul(x, sigmoid(mul(x, 1.702))),
+    relu: x => relu(x),
+    silu: x => silu(x),
+    swish: x => silu(x),
+    tanh: x => tanh(x),
+    sigmoid: x => sigmoid(x),
+    linear: x => x,
+  } satisfies Record<string, Activation>),
+)
+
+/**
+ * The activation of a Hugging Face name.
+ *
+ * @throws ConfigError that lists the known names.
+ */
+export function activation(name: string): Activation {
+  const found = activations.get(name)
+  if (found) return found
+  const allowed = [...activations.keys()]
+  throw new ConfigError('ACTIVATION', `activation: expected one of ${allowed.join(', ')}, got ${JSON.stringify(name)}`, {
+    key: name,
+    allowed,
+  })
+}

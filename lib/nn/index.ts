@@ -1,0 +1,27 @@
+export { type Activation, activation } from './activation.ts'
+export { Attention, type AttentionContext, type AttentionKernel, useAttentionKernel } from './attention.ts'
+export { Dropout, dropout } from './dropout.ts'
+export { Embedding } from './embedding.ts'
+export * as init from './init.ts'
+export { LayerNorm } from './layer-norm.ts'
+export { Linear } from './linear.ts'
+export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropy,
+  type CrossEntropyOptions,
+  crossEntropy,
+  meanSquaredError,
+  type Reduction,
+} from './loss.ts'
+export { type Layer, Module, type Placement } from './module.ts'
+export {
+  buffer,
+  isBuffer,
+  isParameter,
+  type Level,
+  levelOf,
+  type ParameterOptions,
+  parameter,
+  setLevel,
+} from './parameter.ts'
+export { compareState, describeMismatch, loadState, type StateMismatch, stateOf } from './state.ts'

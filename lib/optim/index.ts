@@ -1,0 +1,5 @@
+export { AdamW, type AdamWOptions } from './adamw.ts'
+export { clipByGlobalNorm_, globalNorm } from './clip.ts'
+export type { Optimizer, OptimizerState, ParameterGroup } from './optimizer.ts'
+export { learningRateAt, type Schedule, type ScheduleKind, warmupStepsOf } from './schedule.ts'
+export { SGD, type SGDOptions } from './sgd.ts'

@@ -1,0 +1,5 @@
+export { type PadOptions, type PaddedIds, padBatch } from './batch.ts'
+export type { EncodedIds, EncodedText, EncodeOptions, TextInput } from './encode.ts'
+export { type GroupOptions, groupByLength } from './group.ts'
+export { type FromDirOptions, Tokenizer } from './tokenizer.ts'
+export { type Truncation, type TruncationReport, truncationReport } from './truncation.ts'

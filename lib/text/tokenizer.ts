@@ -1,0 +1,231 @@
+import type { Tokenizer as NativeTokenizer } from 'tokenizers'
+import { ArgumentError, ConfigError } from '../errors.ts'
+import type { PadOptions } from './batch.ts'
+import {
+  checkInputs,
+  type EncodedIds,
+  type EncodedText,
+  type EncodeOptions,
+  encodeTexts,
+  type TextInput,
+} from './encode.ts'
+import {
+  asObject,
+  objectOf,
+  readModelConfig,
+  readTokenizerFiles,
+  type TokenizerFiles,
+  writeTokenizerFiles,
+} from './files.ts'
+import { fileSettings, folderSettings, type TokenizerSettings } from './settings.ts'
+import { countSpecials, loadLibrary, openTokenizer } from './library.ts'
+import { tokenizerSource } from './source.ts'
+import { declaredTokens, type Role, tokensByRole } from './special-tokens.ts'
+
+export interface FromDirOptions {
+  /** Use the truncation and padding written in tokenizer.json as defaults (MiniLM's file: 128, fixed). Default false. */
+  useFileSettings?: boolean
+  /** Where the model's config.json lies, if not in the tokenizer's folder (an adapter's folder has none). */
+  modelDir?: string
+}
+
+/** What a tokenizer is made of. */
+interface Parts {
+  native: NativeTokenizer
+  files: TokenizerFiles
+  settings: TokenizerSettings
+  specialTokens: Partial<Record<Role, string>>
+  specials: { single: number; pair: number }
+}
+
+/**
+ * Texts to token ids and back, with the files of a Hugging Face folder. It holds no state between calls: any number of
+ * calls may run at once, and each worker thread may have its own.
+ *
+ * @example
+ * ```ts
+ * const tokenizer = await Tokenizer.fromDir('./all-MiniLM-L6-v2')
+ * const encoded = await tokenizer.encode([{ text: 'a fine film' }, { text: 'A man sleeps.', pair: 'He is awake.' }], { maxLength: 128 })
+ * const batch = padBatch(encoded, tokenizer.padding())
+ * const { truncated } = truncationReport(encoded)
+ * ```
+ */
+export class Tokenizer {
+  readonly #native: NativeTokenizer
+  readonly #files: TokenizerFiles
+  readonly #settings: TokenizerSettings
+  readonly #specials: { single: number; pair: number }
+  #vocabSize: number | undefined
+
+  /** The folder it was read from. */
+  readonly dir: string
+  /** Tokens that fit the model, special tokens included; null where the folder does not say. */
+  readonly maxLength: number | null
+  /** The token of each part (`cls`, `sep`, `pad`, `mask`, ...) that the tokenizer has. */
+  readonly specialTokens: Readonly<Partial<Record<Role, string>>>
+
+  private constructor({ native, files, settings, specialTokens, specials }: Parts) {
+    this.#native = native
+    this.#files = files
+    this.#settings = settings
+    this.#specials = specials
+    this.dir = files.dir
+    this.maxLength = settings.maxLength
+    this.specialTokens = specialTokens
+  }
+
+  /**
+   * Reads tokenizer.json of a folder, or the vocabulary files of an older BERT or RoBERTa folder.
+   *
+   * @throws FormatError where files are missing or broken; SetupError where the library has no binary for this system.
+   */
+  static async fromDir(
+    dir: string,
+    { useFileSettings = false, modelDir = dir }: FromDirOptions = {},
+  ): Promise<Tokenizer> {
+    const files = await readTokenizerFiles(dir)
+    const model = await readModelConfig(modelDir)
+    const config = objectOf(files, 'tokenizer_config.json') ?? {}
+    const source = tokenizerSource(files, model)
+    const library = await loadLibrary()
+    const native = openTokenizer(library, source, dir)
+    const declared = declaredTokens(config, objectOf(files, 'special_tokens_map.json'))
+    const added = new Set(
+      Array.isArray(source.parsed.added_tokens)
+        ? source.parsed.added_tokens.map(token => asObject(token)?.content)
+        : [],
+    )
+    for (const token of declared.values()) {
+      // A declared token is one token wherever it stands in a text, as in transformers, though tokenizer.json forgot it.
+      if (!token || added.has(token.content) || native.tokenToId(token.content) === null) continue
+      const { content, lstrip, rstrip, singleWord, normalized } = token
+      native.addAddedTokens([
+        new library.AddedToken(content, true, { leftStrip: lstrip, rightStrip: rstrip, singleWord, normalized }),
+      ])
+    }
+    const specialTokens = tokensByRole(declared, token => native.tokenToId(token) !== null)
+    const padId = specialTokens.pad === undefined ? null : native.tokenToId(specialTokens.pad)
+    const settings = folderSettings(config, model, padId)
+    return new Tokenizer({
+      native,
+      files,
+      settings: useFileSettings ? fileSettings(settings, source.parsed) : settings,
+      specialTokens,
+      specials: { single: await countSpecials(native, null), pair: await countSpecials(native, '') },
+    })
+  }
+
+  /**
+   * Tokenises texts on the library's threads; the event loop stays free but for milliseconds at a time.
+   *
+   * Lone surrogates are read as U+FFFD; control characters and NUL are what the tokenizer makes of them. Names of special
+   * tokens in a text (`[SEP]`) are those tokens, as in transformers.
+   *
+   * @returns one entry a text, in order; `alignment: false` leaves out what only token tasks need.
+   * @throws ArgumentError for anything but texts, a `maxLength` without room for one token, and a text that the chosen
+   * truncation cannot make fit; AbortError when the signal stops it.
+   */
+  async encode(inputs: readonly TextInput[], options: EncodeOptions & { alignment: false }): Promise<EncodedIds[]>
+  async encode(inputs: readonly TextInput[], options?: EncodeOptions): Promise<EncodedText[]>
+  async encode(inputs: readonly TextInput[], options: EncodeOptions = {}): Promise<EncodedIds[]> {
+    checkInputs(inputs)
+    const { maxLength = this.maxLength, truncation = this.#settings.truncation, addSpecialTokens = true } = options
+    checkTruncation(truncation)
+    const isPaired = inputs.some(({ pair }) => pair !== undefined)
+    const least = 1 + (addSpecialTokens ? (isPaired ? this.#specials.pair : this.#specials.single) : 0)
+    if (maxLength !== null && (!Number.isSafeInteger(maxLength) || maxLength < least)) {
+      throw new ArgumentError(
+        'text-max-length',
+        `encode: expected maxLength to be a whole number from ${least} (special tokens and one of the text), got ${String(maxLength)}; raise it`,
+        { maxLength, least },
+      )
+    }
+    return encodeTexts(this.#native, inputs, {
+      maxLength,
+      truncation,
+      truncationSide: this.#settings.truncationSide,
+      addSpecialTokens,
+      alignment: options.alignment ?? true,
+      signal: options.signal,
+    })
+  }
+
+  /**
+   * How this tokenizer pads, for `padBatch`.
+   *
+   * @throws ConfigError where the tokenizer has no pad token.
+   */
+  padding(): PadOptions {
+    const { paddingSide, padId, padTypeId, padLength, padMultipleOf } = this.#settings
+    if (padId === null) {
+      throw new ConfigError(
+        'tokenizer-pad',
+        `tokenizer: expected a pad token in ${this.dir}, got none; name one of its tokens as "pad_token" in tokenizer_config.json`,
+        { key: 'pad_token' },
+      )
+    }
+    return {
+      side: paddingSide,
+      padId,
+      padTypeId,
+      ...(padLength === null ? {} : { length: padLength }),
+      ...(padMultipleOf === null ? {} : { multipleOf: padMultipleOf }),
+    }
+  }
+
+  /**
+   * The text of token ids. Ids beyond the vocabulary give nothing, as in Python.
+   *
+   * @throws ArgumentError for numbers that are no ids.
+   */
+  async decode(
+    ids: readonly number[],
+    { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {},
+  ): Promise<string> {
+    // Unchecked, the library would take -1 and 1.5 for other ids.
+    const wrong = ids.findIndex(id => !Number.isInteger(id) || id < 0 || id > 0xffffffff)
+    if (wrong >= 0) {
+      throw new ArgumentError(
+        'text-id',
+        `decode: expected whole numbers from 0, got ${String(ids[wrong])} at ${wrong}; give token ids`,
+        { index: wrong },
+      )
+    }
+    return this.#native.decode([...ids], skipSpecialTokens)
+  }
+
+  /** Id of a token; null where the vocabulary lacks it. */
+  tokenToId(token: string): number | null {
+    return this.#native.tokenToId(token)
+  }
+
+  /** Token of an id; null where the vocabulary lacks it. */
+  idToToken(id: number): string | null {
+    return Number.isInteger(id) && id >= 0 && id <= 0xffffffff ? this.#native.idToToken(id) : null
+  }
+
+  /** Number of tokens, added ones included. */
+  get vocabSize(): number {
+    this.#vocabSize ??= this.#native.getVocabSize(true) // kept: the library builds the whole map to count it
+    return this.#vocabSize
+  }
+
+  /**
+   * Writes the tokenizer's files, as they were when it was read, into a folder.
+   *
+   * @throws FormatError where the folder cannot be written.
+   */
+  async save(dir: string): Promise<void> {
+    await writeTokenizerFiles(this.#files, dir)
+  }
+}
+
+function checkTruncation(truncation: unknown): void {
+  const allowed = ['longest_first', 'only_first', 'only_second', false]
+  if (allowed.includes(truncation as string)) return
+  throw new ArgumentError(
+    'text-truncation',
+    `encode: expected truncation 'longest_first', 'only_first', 'only_second' or false, got ${JSON.stringify(truncation)}`,
+    { truncation, allowed },
+  )
+}

@@ -1,0 +1,30 @@
+/** Tensors, operators and gradients: `import { tensor, grad } from 'bidora-torch/torch'`. */
+export * from './autograd/index.ts'
+export * from './ops/index.ts'
+export {
+  type CudaMemory,
+  cuda,
+  type DType,
+  type FileMapping,
+  getNumThreads,
+  getRngState,
+  isDeterministic,
+  keep,
+  libtorchVersion,
+  manualSeed,
+  mapFile,
+  memoryStats,
+  moveToOuter,
+  type Nested,
+  reclaimMemory,
+  resolveDevice,
+  scope,
+  setDeterministic,
+  setNumThreads,
+  setRngState,
+  Tensor,
+  type TensorData,
+  type TensorOptions,
+  type TypedArray,
+  tensor,
+} from './tensor/index.ts'

@@ -1,0 +1,241 @@
+/**
+ * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
+ * table derive from this table; `settings.ts` checks what a user gives against it.
+ */
+import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text } from './field.ts'
+
+const ADAPTED = ['bidora', 'dora', 'lora'] as const
+const DECOMPOSED = ['bidora', 'dora'] as const
+const TWO_LEVELS = ['bidora'] as const
+
+/** Settings of the model itself, given when it is made (`BiDoRA.fromPretrained`). */
+export const MODEL_FIELDS = {
+  task: choice({
+    values: ['text-classification'],
+    later: ['token-classification', 'text-generation'],
+    default: 'text-classification',
+    doc: 'What the model is tuned to do.',
+  }),
+  problemType: choice({
+    values: ['single-label', 'regression', 'multi-label'],
+    default: 'single-label',
+    doc: 'One label a text, a number, or any number of labels.',
+  }),
+  labels: list({ defaultText: 'found in the training rows', doc: 'Names of the labels, in order.' }),
+  method: choice({
+    values: METHODS,
+    later: ['adapter'],
+    default: 'bidora',
+    doc: 'How the model is tuned.',
+  }),
+  rank: integer({ methods: ADAPTED, default: 8, min: 1, doc: 'Rank of the low-rank factors.' }),
+  loraAlpha: number({
+    methods: ADAPTED,
+    default: 16,
+    min: 0,
+    above: true,
+    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank.',
+  }),
+  loraDropout: number({
+    methods: ADAPTED,
+    default: 0,
+    min: 0,
+    max: 0.99,
+    doc: 'Dropout on the input of the low-rank product.',
+  }),
+  targetModules: list({
+    methods: ADAPTED,
+    defaultText: 'query,value',
+    doc: 'Names of the linear layers that are adapted.',
+  }),
+  magnitudeAxis: choice({
+    methods: DECOMPOSED,
+    values: ['out', 'in'],
+    default: 'out',
+    doc: 'One magnitude per output (as DoRA and PEFT) or per input (the letter of the BiDoRA paper).',
+  }),
+  detachNorm: boolean({
+    methods: DECOMPOSED,
+    default: false,
+    defaults: { dora: true },
+    doc: 'Whether the norm is a constant for the gradient (as PEFT) or part of it.',
+  }),
+  device: text({
+    default: 'auto',
+    pattern: /^(auto|cpu|cuda(:\d+)?)$/,
+    patternText: "'auto', 'cpu', 'cuda' or 'cuda:N'",
+    doc: 'Where tensors live; auto takes the first CUDA device where there is one.',
+  }),
+  dtype: choice({
+    values: ['float32', 'float64'],
+    later: ['bfloat16', 'float16'],
+    default: 'float32',
+    doc: 'Type of weights and activations.',
+  }),
+  threads: integer({
+    min: 1,
+    free: true,
+    defaultText: "libtorch's choice",
+    doc: 'Processor threads of tensor operations.',
+  }),
+} as const
+
+/** Settings of one training, given to `fit`. */
+export const FIT_FIELDS = {
+  hypergradient: choice({
+    methods: TWO_LEVELS,
+    values: ['finite-difference', 'first-order', 'exact'],
+    later: ['neumann', 'conjugate-gradient', 'unrolled', 'sama'],
+    default: 'finite-difference',
+    doc: 'How the gradient of the upper level is worked out.',
+  }),
+  radius: number({
+    methods: TWO_LEVELS,
+    default: 0.01,
+    min: 0,
+    above: true,
+    doc: 'Length of the perturbation of finite-difference.',
+  }),
+  unrollSteps: integer({ methods: TWO_LEVELS, default: 1, min: 1, doc: 'Lower steps for each upper step.' }),
+  lowerFraction: number({
+    methods: TWO_LEVELS,
+    default: 0.8,
+    min: 0,
+    above: true,
+    max: 0.99,
+    doc: 'Part of the examples that the lower level trains on in the search; the upper level gets the rest.',
+  }),
+  searchSteps: integer({ methods: TWO_LEVELS, min: 1, defaultText: 'searchEpochs', doc: 'Lower steps of the search.' }),
+  searchEpochs: number({
+    methods: TWO_LEVELS,
+    default: 1,
+    min: 0,
+    above: true,
+    doc: 'Length of the search in passes over the lower part.',
+  }),
+  retrainSteps: integer({ min: 1, defaultText: 'retrainEpochs', doc: 'Steps of the training on all examples.' }),
+  retrainEpochs: number({ default: 3, min: 0, above: true, doc: 'Passes over all examples (also: epochs).' }),
+  lowerLearningRate: number({
+    methods: TWO_LEVELS,
+    min: 0,
+    defaultText: 'retrainLearningRate',
+    doc: 'Learning rate of the directions and the head in the search.',
+  }),
+  upperLearningRate: number({ methods: TWO_LEVELS, default: 3e-3, min: 0, doc: 'Learning rate of the magnitudes.' }),
+  retrainLearningRate: number({
+    default: 1e-3,
+    defaults: { full: 5e-5, head: 3e-3 },
+    min: 0,
+    doc: 'Learning rate of the training on all examples (also: learningRate).',
+  }),
+  batchSize: integer({ default: 32, min: 1, doc: 'Examples a step, at each level.' }),
+  evalBatchSize: integer({ default: 64, min: 1, doc: 'Examples a batch where no gradient is needed.' }),
+  lengthWindow: integer({
+    default: 8,
+    min: 1,
+    doc: 'Texts are sorted by length among so many batches, so that little is padded; 1: not at all.',
+  }),
+  schedule: choice({
+    values: ['linear', 'cosine', 'constant'],
+    default: 'linear',
+    doc: 'How learning rates go on after the warm-up.',
+  }),
+  warmupRatio: number({ default: 0.1, min: 0, max: 1, doc: 'Part of the steps in which learning rates rise from 0.' }),
+  weightDecay: number({ default: 0.01, min: 0, doc: 'Decoupled weight decay of everything but magnitudes.' }),
+  upperWeightDecay: number({ methods: TWO_LEVELS, default: 0, min: 0, doc: 'Weight decay of the magnitudes in the search.' }),
+  clip: number({ default: 1, min: 0, doc: 'Largest norm of the gradient of one step; 0 switches clipping off.' }),
+  upperClip: number({
+    methods: TWO_LEVELS,
+    default: 1,
+    min: 0,
+    doc: 'Largest norm of the hypergradient; 0 switches clipping off.',
+  }),
+  adamBeta1: number({ default: 0.9, min: 0, max: 0.9999, doc: 'Decay of the first moment of AdamW.' }),
+  adamBeta2: number({ default: 0.999, min: 0, max: 0.999999, doc: 'Decay of the second moment of AdamW.' }),
+  adamEpsilon: number({ default: 1e-8, min: 0, above: true, doc: 'Term that keeps AdamW from dividing by zero.' }),
+  orthogonality: number({
+    methods: TWO_LEVELS,
+    default: 1e-5,
+    min: 0,
+    doc: 'Weight of the regulariser that keeps directions orthogonal.',
+  }),
+
+  limitTrain: integer({ min: 1, defaultText: 'all', doc: 'Take only the first so many training examples.' }),
+  limitEval: integer({ min: 1, defaultText: 'all', free: true, doc: 'Take only the first so many examples of an evaluation.' }),
+  logEvery: integer({ default: 10, min: 1, doc: 'Steps between two lines of metrics.jsonl and two reports of progress.' }),
+  evalEvery: integer({
+    default: 0,
+    min: 0,
+    doc: 'Steps between two evaluations on the validation examples; 0: only at the end.',
+  }),
+  saveEvery: integer({ default: 100, min: 0, free: true, doc: 'Steps between two checkpoints; 0: only when stopped and at the end.' }),
+  keepCheckpoints: integer({ default: 2, min: 1, free: true, doc: 'How many checkpoints stay on disk.' }),
+  output: text({ free: true, defaultText: 'nothing is written', doc: 'Folder that the run is written to.' }),
+  resume: boolean({ default: false, free: true, doc: 'Go on from the last checkpoint in the output folder, if there is one.' }),
+} as const
+
+/** Settings that either call takes; what `fit` is given wins. */
+export const SHARED_FIELDS = {
+  preset: choice({ values: ['paper'], doc: 'A named set of settings; settings given beside it win.' }),
+  maxLength: integer({ default: 128, min: 2, doc: 'Longest text in tokens; longer ones are cut and counted.' }),
+  seed: integer({ default: 0, min: 0, doc: 'Seed of start values, order, split and dropout.' }),
+} as const
+
+/** All settings by name. */
+export const FIELDS = { ...MODEL_FIELDS, ...SHARED_FIELDS, ...FIT_FIELDS } as const
+
+type ValueOf<F> = F extends Field<infer T> ? T : never
+type ValuesOf<F> = { readonly [K in keyof F]: ValueOf<F[K]> }
+type GivenOf<F> = { readonly [K in keyof F]?: ValueOf<F[K]> | undefined }
+
+export type FieldName = keyof typeof FIELDS
+
+/** All settings with defaults filled in; one that has no default may be undefined. */
+export type Settings = ValuesOf<typeof FIELDS>
+export type ModelSettings = ValuesOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
+
+/** Settings as a user gives them: any subset. */
+export type GivenModelSettings = GivenOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
+export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
+
+/** Short names that stand for a longer one. */
+export const ALIASES = { epochs: 'retrainEpochs', learningRate: 'retrainLearningRate' } as const satisfies Record<
+  string,
+  FieldName
+>
+
+/**
+ * Named sets of settings. `paper`: what the BiDoRA paper's own scripts for RoBERTa-base on GLUE run (CoLA's row), with
+ * the formula's letter for the axis and the effective scale of 1.
+ */
+export const PRESETS: Readonly<Record<'paper', GivenModelSettings & GivenFitSettings>> = {
+  paper: {
+    rank: 4,
+    loraAlpha: 4,
+    magnitudeAxis: 'in',
+    detachNorm: false,
+    maxLength: 512,
+    hypergradient: 'finite-difference',
+    radius: 0.01,
+    unrollSteps: 1,
+    lowerFraction: 0.8,
+    searchSteps: 20_000,
+    retrainSteps: 30_000,
+    lowerLearningRate: 5e-5,
+    upperLearningRate: 5e-5,
+    retrainLearningRate: 3e-5,
+    batchSize: 32,
+    schedule: 'linear',
+    warmupRatio: 0.1,
+    weightDecay: 0.1,
+    upperWeightDecay: 0.1,
+    clip: 0,
+    upperClip: 0,
+    adamBeta1: 0.9,
+    adamBeta2: 0.98,
+    adamEpsilon: 1e-6,
+    orthogonality: 1e-5,
+  },
+}
+
+export type { Method }

@@ -1,0 +1,65 @@
+import { setImmediate } from 'node:timers/promises'
+import { BidoraError } from '../errors.ts'
+import { scope } from '../tensor/index.ts'
+import { LossWindow, type StepContext, type StepLosses } from './loss-window.ts'
+import type { PhasePlan } from './plan.ts'
+import type { Run } from './run.ts'
+import type { Training } from './training.ts'
+
+/**
+ * Runs one phase: rounds of steps, each in a scope of its own, with one await in between so that messages, signals and
+ * finalizers have their turn. Losses are read only where a line is logged or a checkpoint written.
+ *
+ * @throws BidoraError where a loss is not finite; AbortError (after a checkpoint) where the run is to stop.
+ */
+export async function runPhase(training: Training, run: Run, plan: PhasePlan): Promise<void> {
+  const window = new LossWindow()
+  try {
+    let step = await run.begin(training, plan, window)
+    while (step < plan.steps) {
+      const before = step
+      const count = Math.min(plan.stepsPerRound, plan.steps - step)
+      training.model.train(true)
+      window.add(...round(training, plan, window, step, count))
+      step += count
+      await setImmediate()
+      await run.settle(before, step)
+    }
+    run.end()
+  } finally {
+    window.dispose()
+    for (const level of Object.values(plan.levels)) level.dispose()
+    training.model.train(false)
+  }
+}
+
+function round(
+  training: Training,
+  plan: PhasePlan,
+  window: LossWindow,
+  step: number,
+  count: number,
+): [StepLosses, StepContext] {
+  const { lower, upper } = plan.streams
+  const lowerPlaces = Array.from({ length: count }, () => lower.next())
+  const upperPlaces = upper !== undefined && count === plan.stepsPerRound ? upper.next() : undefined
+  const context: StepContext = {
+    where: `${plan.phase}, step ${step + count}`,
+    learningRate: plan.levels.lower.learningRate,
+    examples: lowerPlaces.flat(),
+  }
+  try {
+    const losses = scope(() =>
+      plan.round(
+        lowerPlaces.map(places => training.batchOf(places)),
+        upperPlaces && training.batchOf(upperPlaces),
+      ),
+    )
+    return [losses, context]
+  } catch (error) {
+    // A loss that was no number a step ago is the likelier cause, and its sentence says more.
+    window.read()
+    if (error instanceof BidoraError) error.message = `${context.where}: ${error.message}`
+    throw error
+  }
+}

@@ -1,0 +1,146 @@
+import type { GivenFitSettings, GivenModelSettings } from './config.ts'
+import type { Method } from './field.ts'
+
+/** One example for classification (label: name, index), regression (number) or several labels (array of names). */
+export interface Example {
+  text: string
+  pair?: string | undefined
+  label: string | number | readonly string[]
+}
+
+/** A text to predict for, alone or with the second text of a pair. */
+export type PredictInput = string | { text: string; pair?: string | undefined }
+
+/** Settings of a new model. */
+export type ModelOptions = GivenModelSettings
+export type CreateOptions = ModelOptions
+
+/** How a saved model is read back. */
+export interface LoadOptions {
+  /** Folder of the pretrained model, where it is not where `adapter_config.json` says. */
+  base?: string | undefined
+  device?: string | undefined
+  dtype?: 'float32' | 'float64' | undefined
+  threads?: number | undefined
+}
+
+/** Settings of one training and the data it is measured on. */
+export type FitOptions = GivenFitSettings & {
+  /** Short for `retrainEpochs`. */
+  epochs?: number | undefined
+  /** Short for `retrainLearningRate`. */
+  learningRate?: number | undefined
+  /** Examples that are only evaluated: never trained on at either level. */
+  validation?: readonly Example[] | undefined
+  /** Examples that are evaluated once, at the end. */
+  test?: readonly Example[] | undefined
+  /** Name of the data set, for `results.json` and the model card. */
+  dataset?: string | undefined
+}
+
+/** Scores by name: `accuracy`, `f1`, `loss`, ... */
+export type Metrics = Record<string, number>
+
+export type Phase = 'search' | 'retrain' | 'train'
+
+/** One line of `metrics.jsonl`, and one entry of a report's history. */
+export interface HistoryEntry {
+  phase: Phase
+  /** Steps done in this phase. */
+  step: number
+  /** Mean over the steps since the entry before. */
+  lowerLoss?: number | undefined
+  upperLoss?: number | undefined
+  hypergradientNorm?: number | undefined
+  /** Learning rate of directions and head, or of the one level. */
+  lowerLearningRate?: number | undefined
+  upperLearningRate?: number | undefined
+  examplesPerSecond?: number | undefined
+  /** Scores on the validation examples, where they were evaluated at this step. */
+  evaluation?: Metrics | undefined
+}
+
+/** What is reported while a model trains. */
+export interface Progress {
+  phase: Phase
+  /** Steps done in this phase, and how many it has. */
+  step: number
+  steps: number
+  lowerLoss?: number | undefined
+  upperLoss?: number | undefined
+  hypergradientNorm?: number | undefined
+  /** Learning rate of directions and head, or of the one level. */
+  learningRate: number
+  upperLearningRate?: number | undefined
+  examplesPerSecond: number
+  /** Seconds that are left of the whole training, both phases. */
+  secondsLeft: number
+  peakBytes: number
+  evaluation?: Metrics | undefined
+  /** Training texts that were cut at `maxLength`. */
+  truncated: number
+  /** Where a checkpoint was just written. */
+  checkpoint?: string | undefined
+}
+
+/** What `fit` has done. */
+export interface FitReport {
+  task: string
+  dataset: string | null
+  method: Method
+  seed: number
+  parameters: { trainable: number; total: number }
+  metrics: { validation?: Metrics; test?: Metrics }
+  /** Optimiser steps of each phase (lower level); a method of one level has only `retrain`. */
+  steps: { search: number; retrain: number }
+  /** Seconds. */
+  time: { search: number; retrain: number; total: number }
+  memory: { peakBytes: number }
+  /** Texts cut at `maxLength`. */
+  truncated: { train: number; validation: number; test: number }
+  history: HistoryEntry[]
+}
+
+/** A label with its score, all scores by label; the number alone for regression; all labels for multi-label. */
+export interface Prediction {
+  /** The likeliest label (single-label). */
+  label?: string
+  /** Every label that is more likely than not (multi-label). */
+  labels?: string[]
+  /** Probability of `label`, or the predicted number (regression). */
+  score?: number
+  /** Probability of each label. */
+  scores?: Record<string, number>
+  /** True where the text was cut at `maxLength`. */
+  truncated?: boolean
+}
+
+/** What a merge has been checked by. */
+export interface MergeReport {
+  /** Largest difference of the logits of the replayed batch, relative to the largest logit. */
+  maxRelativeError: number
+  /** Linear layers whose adapter was merged. */
+  layers: number
+  /** Texts in the replayed batch. */
+  texts: number
+}
+
+/** What a model is, as plain data. */
+export interface ModelInfo {
+  task: string
+  problemType: 'single-label' | 'regression' | 'multi-label'
+  method: Method
+  /** Undefined until the labels are known (regression has none). */
+  labels?: readonly string[] | undefined
+  modelType: string
+  device: string
+  dtype: string
+  /** Zero until the model is built, where labels are first found in training rows. */
+  parameters: { trainable: number; total: number }
+}
+
+export interface FitHooks {
+  onProgress?: ((progress: Progress) => void) | undefined
+  /** Asked between steps: true ends the training with a checkpoint (where there is an `output`) and an AbortError. */
+  shouldStop?: (() => boolean) | undefined
+}

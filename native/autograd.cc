@@ -1,0 +1,70 @@
+// Gradients of scalars or with given cotangents, and the grad mode of this thread.
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <vector>
+
+#include "convert.h"
+#include "environment.h"
+
+namespace bidora {
+
+namespace {
+
+std::vector<at::Tensor> TensorList(Environment& environment, const Napi::Value& value, const char* argument) {
+  if (!value.IsArray()) throw ArgumentFailure{argument, "an array of Tensors", Describe(value.Env(), value)};
+  Napi::Array array = value.As<Napi::Array>();
+  std::vector<at::Tensor> result;
+  result.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    Napi::Value element = array.Get(i);
+    // A missing cotangent stands for ones.
+    result.push_back(element.IsNull() || element.IsUndefined() ? at::Tensor() : environment.Tensor(element, argument));
+  }
+  return result;
+}
+
+// grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused) => array of Tensor or null
+napi_value Grad(Environment& environment, const Napi::CallbackInfo& info) {
+  std::vector<at::Tensor> outputs = TensorList(environment, info[0], "outputs");
+  std::vector<at::Tensor> inputs = TensorList(environment, info[1], "inputs");
+  std::vector<at::Tensor> cotangents = TensorList(environment, info[2], "gradOutputs");
+  std::vector<at::Tensor> gradients = torch::autograd::grad(outputs, inputs, cotangents, info[3].ToBoolean().Value(),
+                                                            info[4].ToBoolean().Value(), info[5].ToBoolean().Value());
+  napi_value result = nullptr;
+  napi_create_array_with_length(info.Env(), gradients.size(), &result);
+  for (size_t i = 0; i < gradients.size(); i++) {
+    napi_set_element(info.Env(), result, static_cast<uint32_t>(i), environment.Wrap(std::move(gradients[i])));
+  }
+  return result;
+}
+
+napi_value IsGradEnabled(Environment&, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), at::GradMode::is_enabled());
+}
+
+// Returns the mode before.
+napi_value SetGradEnabled(Environment&, const Napi::CallbackInfo& info) {
+  bool before = at::GradMode::is_enabled();
+  at::GradMode::set_enabled(info[0].ToBoolean().Value());
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+// The name of the node that made a tensor ('AddBackward0'), or null for a leaf.
+napi_value GradientNode(Environment& environment, const Napi::CallbackInfo& info) {
+  const at::Tensor& tensor = environment.Tensor(info[0], "tensor");
+  if (!tensor.grad_fn()) return info.Env().Null();
+  return Napi::String::New(info.Env(), tensor.grad_fn()->name());
+}
+
+}  // namespace
+
+void InitAutograd(Napi::Object exports) {
+  Export<Grad>(exports, "grad");
+  Export<IsGradEnabled>(exports, "isGradEnabled");
+  Export<SetGradEnabled>(exports, "setGradEnabled");
+  Export<GradientNode>(exports, "gradientNode");
+}
+
+}  // namespace bidora

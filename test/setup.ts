@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import type { Context } from 'mocha'
+import { manualSeed, memoryStats, reclaimMemory, setNumThreads } from '../lib/torch.ts'
+
+let liveBefore = 0
+
+/** Root hooks: every test starts from one seed, and leaves no tensor behind. */
+export const mochaHooks = {
+  beforeAll(): void {
+    setNumThreads(Number(process.env['BIDORA_TEST_THREADS'] ?? 2))
+  },
+  beforeEach(): void {
+    manualSeed(0)
+    liveBefore = memoryStats().liveTensors
+  },
+  afterEach(this: Context): void {
+    if (this.currentTest?.state !== 'passed' || memoryStats().liveTensors <= liveBefore) return
+    // Garbage is not a leak: what remains after a collection is held by somebody.
+    reclaimMemory()
+    const left = memoryStats().liveTensors - liveBefore
+    assert.ok(left <= 0, `the test leaves ${left} tensors that something still holds`)
+  },
+}
