@@ -9,7 +9,7 @@ import {
 } from './host/check-arguments.ts'
 import { type ChunkLimits, chunks, type Source } from './host/chunks.ts'
 import { ModelClient, type Operation } from './host/client.ts'
-import { findPretrained } from './host/find-pretrained.ts'
+import { findBase, findPretrained } from './host/find-pretrained.ts'
 import { modelSettings } from './train/settings.ts'
 import type {
   CreateOptions,
@@ -89,9 +89,9 @@ export class BiDoRA implements AsyncDisposable {
     const where = 'BiDoRA.load'
     assertPath(directory, where, 'the folder of a saved model')
     refuseUnknown(assertOptions(options, where), ['base', 'device', 'dtype', 'threads'], where)
-    const base =
-      options.base === undefined ? {} : { base: findPretrained(assertPath(options.base, where, 'base'), where) }
-    return BiDoRA.#start(where, operation => operation.call('load', { directory, options: { ...options, ...base } }))
+    const told = options.base === undefined ? undefined : assertPath(options.base, where, 'base')
+    const base = told === undefined ? findBase(directory) : findPretrained(told, where)
+    return BiDoRA.#start(where, operation => operation.call('load', { directory, options: { ...options, base } }))
   }
 
   static async #start(where: string, work: (operation: Operation) => Promise<ModelInfo>): Promise<BiDoRA> {

@@ -41,6 +41,8 @@ export interface NativeCounters {
   disposed: number
   swept: number
   sweeps: number
+  /** What V8 has been told of; it follows liveBytes in steps of 8 MiB. */
+  reportedBytes: number
   /** Bytes that the CPU allocator keeps for reuse, of the whole process. */
   cachedBytes: number
   openScopes: number

@@ -84,6 +84,7 @@ class Environment {
   uint32_t CurrentScope();
   void MoveToScope(Handle* handle, uint32_t id);
   uint32_t ParentOf(uint32_t id) const;
+  int64_t ReportedBytes() const { return reported_bytes_; }
   size_t OpenScopes() const { return scopes_.size() - 1; }
   int async_scopes = 0;
 

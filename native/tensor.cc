@@ -295,6 +295,7 @@ napi_value Counters(Environment& environment, const Napi::CallbackInfo& info) {
   set("disposed", counters.disposed);
   set("swept", counters.swept);
   set("sweeps", counters.sweeps);
+  set("reportedBytes", environment.ReportedBytes());
   set("cachedBytes", AllocatorCachedBytes());
   set("openScopes", static_cast<int64_t>(environment.OpenScopes()));
   return result;

@@ -11,9 +11,7 @@ import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
  * @throws ArgumentError where adapters are attached already, or where a target's weight is used by another module too
  */
 export function attachAdapters(model: Module, targets: readonly (readonly [string, Linear])[], settings: AdapterSettings): Map<string, AdaptedLinear> {
-  if (adaptedLayers(model).size > 0) {
-    throw new ArgumentError('ADAPTER_TWICE', 'attachAdapters: expected a model without adapters, got one that has some; detach or merge them first')
-  }
+  requirePlain('attachAdapters', model)
   const users = new Map<unknown, string[]>()
   for (const [path, module] of model.namedModules()) {
     for (const tensor of new Set(Object.values(module))) users.set(tensor, [...(users.get(tensor) ?? []), path])
@@ -31,6 +29,12 @@ export function attachAdapters(model: Module, targets: readonly (readonly [strin
       return [path, layer]
     }),
   )
+}
+
+/** @throws ArgumentError for a model that has adapters. */
+export function requirePlain(where: string, model: Module): void {
+  if (adaptedLayers(model).size === 0) return
+  throw new ArgumentError('ADAPTER_TWICE', `${where}: expected a model without adapters, got one that has some; detach or merge them first`)
 }
 
 /** The adapted layers of a model by path, in the model's order. */

@@ -46,11 +46,13 @@ export function mergeAdapters(model: Module): Merge {
 }
 
 function plainLayer(path: string, layer: AdaptedLinear): Linear {
-  const weight = noGrad(() => scope(() => layer.mergedWeight()))
-  if (!scope(() => all(isfinite(weight)).item())) {
-    // sync
-    throw new TorchError('MERGE_NOT_FINITE', `mergeAdapters: expected finite numbers, got others in the merged weight of ${toDiskName(path)}; the training went astray, take an earlier checkpoint`, { path })
-  }
+  const weight = noGrad(() =>
+    scope(() => {
+      const merged = layer.mergedWeight()
+      if (all(isfinite(merged)).item()) return merged // sync
+      throw new TorchError('MERGE_NOT_FINITE', `mergeAdapters: expected finite numbers, got others in the merged weight of ${toDiskName(path)}; the training went astray, take an earlier checkpoint`, { path })
+    }),
+  )
   const [out, width] = layer.weight.shape as [number, number]
   const linear = new Linear(width, out, { device: 'meta', bias: false })
   linear.setTensor('weight', weight)

@@ -2,7 +2,7 @@ import { ArgumentError } from '../errors.ts'
 import { type Level, levelOf, type Module, setLevel } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AdapterMethod, AdapterSettings } from './adapter.ts'
-import { attachAdapters } from './attach.ts'
+import { attachAdapters, requirePlain } from './attach.ts'
 import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
 
 /** Ways of tuning a model: which of its parameters train, and at which level. */
@@ -28,9 +28,10 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * | head | head | |
  * | full | everything | |
  *
- * @throws ArgumentError where targets or head are not found, or the method has nothing to train
+ * @throws ArgumentError where targets or head are not found, or the model has adapters already; it is then as it was
  */
 export function prepareModel(model: Module, settings: TuningSettings): void {
+  requirePlain('prepareModel', model)
   const head = findHead(model, settings.head)
   const { method } = settings
   if (method !== 'full' && head.length === 0) {

@@ -37,7 +37,11 @@ const understood = new Set(
 )
 
 /** peft_type of what PEFT has no form for: it refuses a type that it does not know. */
-const ownTypes: Record<string, readonly string[]> = { BIDORA: ['bidora', 'dora'], HEAD: ['head'], BITFIT: ['bitfit'] }
+const ownTypes = new Map([
+  ['BIDORA', ['bidora', 'dora']],
+  ['HEAD', ['head']],
+  ['BITFIT', ['bitfit']],
+])
 
 /**
  * Reads and checks `adapter_config.json`.
@@ -55,8 +59,8 @@ export function readAdapterConfig(folder: string): AdapterConfig {
 
   const type = config.peft_type
   const isLora = type === 'LORA'
-  if (!isLora && !(typeof type === 'string' && ownTypes[type]?.includes(String(method)))) {
-    throw fault(file, `expected peft_type LORA (or ${Object.keys(ownTypes).join(', ')} with its method), got ${JSON.stringify(type)}`, { peftType: type })
+  if (!isLora && !ownTypes.get(String(type))?.includes(String(method))) {
+    throw fault(file, `expected peft_type LORA (or ${[...ownTypes.keys()].join(', ')} with its method), got ${JSON.stringify(type)}`, { peftType: type })
   }
   if (method === 'head' || method === 'bitfit') return { ...common, settings: { method, ...head } }
 

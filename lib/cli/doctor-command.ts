@@ -5,7 +5,9 @@ import { conclude } from './outcome.ts'
 /** `doctor`: what `runDoctor` does. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('prints what is installed, found and built, tries a backward pass, and says what to do about each fault')
+    .description(
+      'Prints what is installed, found and built, tries a backward pass, and says what to do about each fault',
+    )
     .option('--json', 'print one JSON object on stdout')
     .action((flags: { json?: boolean }) =>
       conclude('doctor', flags.json === true, () => runDoctor({ json: flags.json === true })),

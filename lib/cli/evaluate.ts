@@ -1,10 +1,70 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { BiDoRA } from '../bidora.ts'
-import { DataError } from '../errors.ts'
-import { addDataFlags, type DataFlags, loadParts } from './data-flags.ts'
-import { interruptible } from './interrupt.ts'
+import { type FileFormat, requirePart } from '../data/index.ts'
+import { ConfigError } from '../errors.ts'
+import type { Example, ModelInfo } from '../train/types.ts'
+import { addColumnFlags, type ColumnFlags } from './column-flags.ts'
+import { addDatasetFlags, type DatasetFlags, readDataset, readExamples } from './data-flags.ts'
 import { addLoadFlags, type LoadFlags, loadOptions } from './load-flags.ts'
 import { conclude } from './outcome.ts'
-import { formatMetrics, progressView } from './progress.ts'
+import { formatMetrics } from './progress.ts'
 
-type Flags = LoadFlags & { file?: string; dataset?: string; data?: string; split: string; limit?: string; json?: boolean }
+type Split = 'train' | 'validation' | 'test'
+type Flags = LoadFlags &
+  DatasetFlags &
+  ColumnFlags & { format?: FileFormat; split?: Split; limit?: string; json?: boolean }
+
+/** `evaluate`: the scores of a saved model. */
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate')
+    .description('Prints the scores of a saved model on labelled examples: a file, stdin, or a known data set')
+    .argument('[file]', '.jsonl, .csv or .tsv, also with .gz; - is stdin (jsonl unless --format says otherwise)')
+    .addOption(new Option('--format <format>', 'how the file is read').choices(['jsonl', 'csv', 'tsv']))
+    .addOption(
+      new Option('--split <part>', 'part of the data set (default: test where it has one)').choices([
+        'train',
+        'validation',
+        'test',
+      ]),
+    )
+    .option('--limit <number>', 'take only the first so many examples')
+    .option('--json', 'print one JSON object on stdout')
+    .action((file: string | undefined, flags: Flags) =>
+      conclude('evaluate', flags.json === true, () => evaluate(file, flags)),
+    )
+  return addLoadFlags(addColumnFlags(addDatasetFlags(command), true))
+}
+
+async function evaluate(file: string | undefined, flags: Flags): Promise<object> {
+  const limit = limitOf(flags.limit)
+  if ((file === undefined) === (flags.dataset === undefined)) {
+    throw new ConfigError('CONFIG_DATA', 'evaluate: expected either a file or --dataset NAME; give one of them', {
+      key: 'dataset',
+    })
+  }
+  await using model = await BiDoRA.load(flags.model, loadOptions(flags))
+  const all = file === undefined ? await fromDataset(flags) : await fromFile(file, flags, model.info)
+  const examples = all.slice(0, limit)
+  const metrics = await model.evaluate(examples)
+  if (!flags.json) process.stdout.write(`${formatMetrics(metrics)} (${examples.length} examples)\n`)
+  return { model: flags.model, examples: examples.length, metrics }
+}
+
+async function fromDataset(flags: Flags): Promise<readonly Example[]> {
+  const dataset = await readDataset(flags.dataset ?? '', flags.data)
+  const split = flags.split ?? (dataset.test === undefined ? 'validation' : 'test')
+  return requirePart(dataset, split)
+}
+
+/** Read with what the model knows, so that an unknown label is found with its line. */
+function fromFile(file: string, flags: Flags, { problemType, labels }: ModelInfo): Promise<readonly Example[]> {
+  const format = flags.format ?? (file === '-' ? 'jsonl' : undefined)
+  return readExamples(file, flags, { problemType, labels, format })
+}
+
+function limitOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const limit = Number(text)
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit
+  throw new ConfigError('CONFIG_VALUE', `--limit: expected an integer of at least 1, got '${text}'`, { key: 'limit' })
+}

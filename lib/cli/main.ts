@@ -64,6 +64,11 @@ function laterCommand(name: string, what: string, sentence: string): Command {
 async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json')
   const name = argv.find(argument => !argument.startsWith('-')) ?? ''
+  process.stdout.on('error', error => {
+    // The reader has what it wanted (`| head`): no fault of anyone.
+    if ('code' in error && error.code === 'EPIPE') process.exit(EXIT.success)
+    throw error
+  })
   // A fault anywhere, in a callback too, ends in a sentence.
   process.on('uncaughtException', error => process.exit(tell(name, json, error)))
   try {

@@ -8,7 +8,7 @@ type Flags = LoadFlags & { output: string; json?: boolean }
 /** `merge`: adapter to plain checkpoint. */
 export function mergeCommand(): Command {
   const command = new Command('merge')
-    .description('writes a saved adapter as a plain Hugging Face checkpoint, checked against the adapted model')
+    .description('Writes a saved adapter as a plain Hugging Face checkpoint, checked against the adapted model')
     .requiredOption('--output <dir>', 'folder to write the checkpoint to')
     .option('--json', 'print one JSON object on stdout')
     .action((flags: Flags) => conclude('merge', flags.json === true, () => merge(flags)))

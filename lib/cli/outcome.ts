@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander'
 import { AbortError, ArgumentError, BidoraError, ConfigError } from '../errors.ts'
+import { FIELDS } from '../train/config.ts'
+import { flagOf } from '../train/settings.ts'
 
 /** Exit statuses of the command line. */
 export const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 } as const
@@ -21,10 +23,19 @@ export async function conclude(command: string, json: boolean, work: () => Promi
 export function tell(command: string, json: boolean, error: unknown): number {
   const { name, message, code, details } = describe(error)
   // Commander has printed its own sentence by now.
-  if (!(error instanceof CommanderError)) process.stderr.write(`bidora-torch ${command}: ${message}\n`)
+  if (!(error instanceof CommanderError))
+    process.stderr.write(`bidora-torch ${command}: ${spoken(command, message, details)}\n`)
   if (process.env.BIDORA_TORCH_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   if (json) process.stdout.write(`${JSON.stringify({ error: { name, code, message, details } })}\n`)
   return statusOf(error)
+}
+
+/** The library's sentence as the command line says it: no name of a function in front, and flags for settings. */
+function spoken(command: string, message: string, details: Readonly<Record<string, unknown>> = {}): string {
+  const plain = message.replace(new RegExp(`^(BiDoRA\\.\\w+|fromPretrained|fit|load|${command}): `), '')
+  const { key } = details
+  if (typeof key !== 'string' || !Object.hasOwn(FIELDS, key)) return plain
+  return plain.replace(new RegExp(`'${key}'|\\b${key}\\b`), flagOf(key))
 }
 
 function statusOf(error: unknown): number {
@@ -34,7 +45,12 @@ function statusOf(error: unknown): number {
   return EXIT.failure
 }
 
-function describe(error: unknown): { name: string; message: string; code?: string; details?: object } {
+function describe(error: unknown): {
+  name: string
+  message: string
+  code?: string
+  details?: Readonly<Record<string, unknown>>
+} {
   if (error instanceof BidoraError) return pick(error, error.message, error.code, error.details)
   if (error instanceof CommanderError) return pick(error, error.message.replace(/^error: /, ''), error.code)
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) }
@@ -45,6 +61,6 @@ function describe(error: unknown): { name: string; message: string; code?: strin
   return { name: error.name, message: `unexpected ${error.name}: ${error.message} (${hint})` }
 }
 
-function pick(error: Error, message: string, code: string, details?: object) {
+function pick(error: Error, message: string, code: string, details?: Readonly<Record<string, unknown>>) {
   return { name: error.name, message, code, ...(details && { details }) }
 }

@@ -1,62 +1,59 @@
 import type { DataSource } from '../data/bytes.ts'
-import { type Line, readLines, withoutReturn } from '../data/lines.ts'
+import { type FileFormat, formatOf } from '../data/file-rows.ts'
+import { readLines, withoutReturn } from '../data/lines.ts'
+import { type LoadFileOptions, readInputs as readRows } from '../data/load-file.ts'
 import { FormatError } from '../errors.ts'
 import type { PredictInput } from '../train/types.ts'
 
-/** How the lines of an input are read: each a text, each JSON, or as the file's name or the first line says. */
-export type LineFormat = 'auto' | 'text' | 'jsonl'
+/** `text` is one text a line. */
+export type InputFormat = FileFormat | 'text' | 'auto'
 
 /**
- * The inputs of `predict`, one a line, read no faster than they are taken. A line is a text, or JSON: a string or an
- * object with `text` and perhaps `pair`.
+ * The inputs of `predict`, in order and read no faster than they are taken.
  *
  * @param file - Path, or `-` for standard input.
- * @throws FormatError with file and line. An empty line is refused: passing it over would shift the answers.
+ * @param format - `auto` goes by the file's name; standard input is jsonl where it begins with `{`, else text.
+ * @throws FormatError or DataError with file and line.
  */
-export async function* readInputs(file: string, format: LineFormat): AsyncGenerator<PredictInput> {
-  const source: DataSource = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
-  const name = file === '-' ? 'stdin' : file
-  let chosen = format
-  for await (const line of readLines(source)) {
-    if (chosen === 'auto') chosen = guessFormat(file, line.text)
-    yield chosen === 'jsonl' ? parseLine(name, line) : textOf(name, line)
+export async function* readInputs(
+  file: string,
+  format: InputFormat,
+  options: Omit<LoadFileOptions, 'format'>,
+): AsyncGenerator<PredictInput> {
+  let source: DataSource = file
+  let chosen = format === 'auto' && file !== '-' ? formatByName(file) : format
+  if (file === '-') {
+    const [head, bytes] = await peek(process.stdin)
+    source = { name: 'stdin', bytes }
+    if (chosen === 'auto') chosen = /^(\ufeff)?\s*\{/.test(head) ? 'jsonl' : 'text'
+  }
+  if (chosen === 'text') yield* readTexts(source, file === '-' ? 'stdin' : file)
+  else if (chosen !== 'auto') yield* readRows(source, { ...options, format: chosen })
+}
+
+function formatByName(file: string): InputFormat {
+  return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOf(file)
+}
+
+/** An empty line is refused: passing it over would shift the answers. */
+async function* readTexts(source: DataSource, name: string): AsyncGenerator<string> {
+  for await (const { number, text } of readLines(source)) {
+    if (text.trim() === '') {
+      const message = `${name}:${number}: expected a text, got an empty line; remove it`
+      throw new FormatError('EMPTY_TEXT', message, { file: name, line: number })
+    }
+    yield withoutReturn(text)
   }
 }
 
-function guessFormat(file: string, line: string): LineFormat {
-  if (/\.(jsonl|ndjson)(\.gz)?$/.test(file)) return 'jsonl'
-  return /^\s*[{"]/.test(line) && parseJson(line) !== undefined ? 'jsonl' : 'text'
-}
-
-function textOf(file: string, { number, text }: Line): string {
-  if (text.trim() === '') throw badLine(file, number, 'a text, got an empty line; remove it')
-  return withoutReturn(text)
-}
-
-function parseLine(file: string, { number, text }: Line): PredictInput {
-  const value = parseJson(text)
-  if (isText(value)) return value
-  if (typeof value === 'object' && value !== null && 'text' in value && isText(value.text)) {
-    const pair = 'pair' in value ? (value.pair ?? undefined) : undefined
-    if (pair === undefined) return { text: value.text }
-    if (isText(pair)) return { text: value.text, pair }
+/** The beginning of a stream, and all of it. */
+async function peek(stream: AsyncIterable<Uint8Array>): Promise<[string, AsyncIterable<Uint8Array>]> {
+  const iterator = stream[Symbol.asyncIterator]()
+  const first = await iterator.next()
+  const whole = async function* () {
+    if (first.done !== true) yield first.value
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value
   }
-  const got = text.length > 60 ? `${text.slice(0, 57)}...` : text
-  throw badLine(file, number, `a JSON string or { "text": ..., "pair"?: ... }, got ${JSON.stringify(got)}; mend the line`)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== ''
-}
-
-function badLine(file: string, line: number, expected: string): FormatError {
-  return new FormatError('PREDICT_INPUT', `${file}:${line}: expected ${expected}`, { file, line })
+  const head = first.done === true ? '' : Buffer.from(first.value.subarray(0, 64)).toString('utf8')
+  return [head, whole()]
 }

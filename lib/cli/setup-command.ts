@@ -7,7 +7,7 @@ type Flags = { device?: 'auto' | 'cpu' | 'cuda'; torch?: string; verbose?: boole
 /** `setup`: what `runSetup` does. */
 export function setupCommand(): Command {
   return new Command('setup')
-    .description('finds or fetches libtorch, builds the addon, fetches what the demo needs; does only what is missing')
+    .description('Finds or fetches libtorch, builds the addon, fetches what the demo needs; does only what is missing')
     .addOption(new Option('--device <device>', 'which libtorch').choices(['auto', 'cpu', 'cuda']).default('auto'))
     .option('--torch <version>', 'a libtorch release, such as 2.13.0, remembered for later runs')
     .option('--verbose', "show the compiler's lines")

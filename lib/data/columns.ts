@@ -51,18 +51,6 @@ export function findColumns(
   problemType: ProblemType,
   label: boolean,
 ): Columns {
-  const repeated = names.find((name, index) => names.indexOf(name) !== index)
-  if (repeated !== undefined) {
-    throw new FormatError(
-      'DATA_COLUMNS',
-      `${file}:1: expected different column names, got '${repeated}' twice; rename one`,
-      {
-        file,
-        line: 1,
-        columns: names,
-      },
-    )
-  }
   const [text, pair] = findTexts(file, names, named)
   if (!label) return { text, pair, label: undefined }
   const candidates = problemType === 'regression' ? scoreColumns : classColumns
@@ -100,10 +88,13 @@ function exact(file: string, names: readonly string[], wanted: string, option: s
 
 function missing(file: string, names: readonly string[], wanted: readonly string[], option: string): FormatError {
   const near = wanted.map(name => nearest(name, names)).find(name => name !== undefined)
-  const advice = near === undefined ? `name the column with ${option}` : `if '${near}' is meant, name it with ${option}`
+  const advice =
+    near === undefined
+      ? `name the column with ${option} (or all with columns, where there is no header)`
+      : `if '${near}' is meant, name it with ${option}`
   return new FormatError(
     'DATA_COLUMNS',
-    `${file}: expected a column ${wanted.join(', ')}, got ${names.join(', ') || 'no columns'}; ${advice}`,
+    `${file}: expected a column ${wanted.join(', ')}, got ${names.join(', ').slice(0, 200) || 'no columns'}; ${advice}`,
     { file, columns: names, wanted, nearest: near },
   )
 }

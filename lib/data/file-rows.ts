@@ -3,7 +3,7 @@ import { ConfigError, FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import { readCsv } from './csv.ts'
 import { readJsonl } from './jsonl.ts'
-import { raggedRow } from './rows.ts'
+import { type NamedRow, raggedRow } from './rows.ts'
 import { readTsv } from './tsv.ts'
 
 export type FileFormat = 'jsonl' | 'csv' | 'tsv'
@@ -20,17 +20,10 @@ export interface FormatOptions {
   quoting?: boolean | undefined
 }
 
-/** One row by column name, and its line. A row that cannot be read is an error in its place. */
-export type NamedRow = { line: number; values: Record<string, unknown> } | { line: number; error: FormatError }
-
 /** The rows of a jsonl, csv or tsv file. For csv and tsv the column names come first, as every row has them. */
 export async function* readFileRows(source: DataSource, options: FormatOptions): AsyncGenerator<NamedRow> {
   const format = options.format ?? formatOf(sourceName(source))
-  if (format === 'jsonl') {
-    for await (const { line, value } of readJsonl(source)) yield { line, values: value }
-    return
-  }
-  yield* nameFields(source, format, options)
+  yield* format === 'jsonl' ? readJsonl(source) : nameFields(source, format, options)
 }
 
 async function* nameFields(
@@ -54,24 +47,33 @@ async function* nameFields(
   for await (const row of quoting ? readCsv(source, { delimiter }) : readTsv(source)) {
     if (names === undefined) {
       names = row.fields.map(name => name.trim())
-      const other =
-        names.length === 1
-          ? [';', '\t', ',', '|'].find(mark => mark !== delimiter && names![0]!.includes(mark))
-          : undefined
-      if (other !== undefined) {
-        throw new FormatError(
-          'DATA_DELIMITER',
-          `${file}:1: expected columns separated by ${JSON.stringify(delimiter)}, got one column ${JSON.stringify(names[0])}; ` +
-            `give delimiter: ${JSON.stringify(other)} and format: 'csv' where that separates them`,
-          { file, line: 1 },
-        )
-      }
+      checkHeader(file, row.line, names, delimiter)
     } else if (row.fields.length !== names.length) {
       yield { line: row.line, error: raggedRow(file, row, `${names.length} fields (${names.join(', ')})`) }
     } else {
       yield { line: row.line, values: Object.fromEntries(names.map((name, i) => [name, row.fields[i]])) }
     }
   }
+}
+
+/** Refuses repeated names, and a single one that looks like several. */
+function checkHeader(file: string, line: number, names: readonly string[], delimiter: string): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index)
+  if (repeated !== undefined) {
+    throw new FormatError(
+      'DATA_COLUMNS',
+      `${file}:${line}: expected different column names, got '${repeated}' twice; rename one`,
+      { file, line, columns: names },
+    )
+  }
+  const other = [';', '\t', ',', '|'].find(mark => mark !== delimiter && names[0]!.includes(mark))
+  if (names.length > 1 || other === undefined) return
+  throw new FormatError(
+    'DATA_DELIMITER',
+    `${file}:${line}: expected columns separated by ${JSON.stringify(delimiter)}, got one column ${JSON.stringify(names[0])}; ` +
+      `give delimiter: ${JSON.stringify(other)} and format: 'csv' where that separates them`,
+    { file, line },
+  )
 }
 
 /**

@@ -64,38 +64,31 @@ export function prepareLabels(
   }
   const set = labelSet(labels ?? found)
   if (problemType === 'single-label') {
-    if (new Set(encodeClasses(examples, set, where)).size < 2) {
+    if (new Set(encodeLabels(examples, set, where)).size < 2) {
       throw new DataError(
         'DATA_ONE_CLASS',
         `${where}: expected at least two classes, got only '${found[0]}' in ${examples.length} rows; add rows of another class`,
         { where, labels: found },
       )
     }
-  } else if (problemType === 'multi-label') encodeEach(examples, set, where)
+  } else if (problemType === 'multi-label') indexLabels(examples, set, where)
   return set
 }
 
 /**
- * The class index of each example (single-label).
+ * Labels as numbers: the class index, or for an array of names a row of zeros and ones, one entry a label.
  *
  * @throws DataError naming every label that the set lacks and the first row that has it.
  */
-export function encodeClasses(examples: readonly Example[], set: LabelSet, where = 'examples'): number[] {
-  return encodeEach(examples, set, where).map(indices => indices[0]!)
-}
-
-/**
- * A row of zeros and ones for each example, one entry a label (multi-label).
- *
- * @throws DataError naming every label that the set lacks and the first row that has it.
- */
-export function encodeIndicators(examples: readonly Example[], set: LabelSet, where = 'examples'): number[][] {
-  return encodeEach(examples, set, where).map(indices =>
-    set.labels.map((_, index) => (indices.includes(index) ? 1 : 0)),
+export function encodeLabels(examples: readonly Example[], set: LabelSet, where = 'examples'): (number | number[])[] {
+  const indices = indexLabels(examples, set, where)
+  return examples.map(({ label }, row) =>
+    Array.isArray(label) ? set.labels.map((_, index) => (indices[row]!.includes(index) ? 1 : 0)) : indices[row]![0]!,
   )
 }
 
-function encodeEach(examples: readonly Example[], set: LabelSet, where: string): number[][] {
+/** The indices of each example's names. */
+function indexLabels(examples: readonly Example[], set: LabelSet, where: string): number[][] {
   const unknown = new Map<string, number>()
   const encoded = examples.map(({ label }, row) =>
     namesOf(label).map(name => {

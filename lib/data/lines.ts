@@ -83,19 +83,15 @@ function binaryKind(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Names the byte at which UTF-8 ends, and the text before it, which is what the user can look for. */
+/** Names the first byte that is no UTF-8, and the text before it, which is what the user can look for. */
 function invalidByte(bytes: Uint8Array): string {
-  // The longest valid beginning, by halving: a cut inside a valid character is mended by `stream`.
-  let [valid, invalid] = [0, bytes.length]
-  while (invalid - valid > 1) {
-    const middle = (valid + invalid) >> 1
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), { stream: true })
-      valid = middle
-    } catch {
-      invalid = middle
-    }
-  }
-  const before = new TextDecoder('utf-8').decode(bytes.subarray(Math.max(0, valid - 20), valid))
-  return `the byte 0x${bytes[valid]!.toString(16).padStart(2, '0')} after ${JSON.stringify(before)}`
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  let at = -1
+  let offset: number
+  do {
+    at = text.indexOf('\ufffd', at + 1)
+    offset = Buffer.byteLength(text.slice(0, at))
+    // A replacement character that stands in the file is valid.
+  } while (bytes[offset] === 0xef && bytes[offset + 1] === 0xbf && bytes[offset + 2] === 0xbd)
+  return `the byte 0x${bytes[offset]!.toString(16)} after ${JSON.stringify(text.slice(Math.max(0, at - 20), at))}`
 }

@@ -2,9 +2,10 @@ import { type BidoraError, ConfigError, DataError, FormatError } from '../errors
 import type { ProblemType } from '../metrics/task-metrics.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import { type Columns, findColumns, type NamedColumns } from './columns.ts'
-import { checkLabel, checkPairing, checkText, type Example, type Label, show, type TextInput } from './examples.ts'
+import { checkLabel, checkText, type Example, type Label, type TextInput } from './examples.ts'
 import { type FormatOptions, formatOf, readFileRows } from './file-rows.ts'
 import { firstUnknown, type LabelSet, labelSet, unknownLabel } from './labels.ts'
+import { parseScore } from './score.ts'
 
 /** How a user's file is read. */
 export interface LoadFileOptions extends NamedColumns, FormatOptions {
@@ -71,22 +72,25 @@ async function* readOutcomes(
   const set = options.labels === undefined ? undefined : labelSet(options.labels)
   const text = (options.format ?? formatOf(file)) !== 'jsonl'
   let columns: Columns | undefined
-  let first: TextInput[] = []
+  let names: string[] = []
   for await (const row of readFileRows(source, options)) {
     const { line } = row
     if ('error' in row) {
       yield row
       continue
     }
-    columns ??= findColumns(file, Object.keys(row.values), options, problemType, labelled)
     const where = `${file}:${line}`
     try {
+      const given = Object.keys(row.values)
+      if (columns === undefined) columns = findColumns(text ? file : where, given, options, problemType, labelled)
+      // Rows of jsonl may differ in their keys: a pair that only some rows have must not go by unseen.
+      else if (!sameNames(names, given))
+        checkColumns(where, columns, findColumns(where, given, options, problemType, labelled))
+      names = given
       const input = takeTexts(where, row.values, columns)
-      checkPairing(file, first, input)
-      if (first.length === 0) first = [input]
       if (columns.label === undefined) yield { line, row: input }
       else {
-        const value = given(where, row.values, columns.label)
+        const value = row.values[columns.label]
         const label = checkLabel(
           where,
           text ? fromCell(where, value as string, problemType, options) : fromJson(value),
@@ -104,19 +108,22 @@ async function* readOutcomes(
 }
 
 function takeTexts(where: string, values: Record<string, unknown>, columns: Columns): TextInput {
-  const input: TextInput = { text: checkText(where, given(where, values, columns.text), columns.text) }
-  if (columns.pair !== undefined) input.pair = checkText(where, given(where, values, columns.pair), columns.pair)
+  const input: TextInput = { text: checkText(where, values[columns.text], columns.text) }
+  if (columns.pair !== undefined) input.pair = checkText(where, values[columns.pair], columns.pair)
   return input
 }
 
-function given(where: string, values: Record<string, unknown>, column: string): unknown {
-  if (Object.hasOwn(values, column)) return values[column]
+function sameNames(before: readonly string[], names: readonly string[]): boolean {
+  return before.length === names.length && names.every((name, i) => name === before[i])
+}
+
+function checkColumns(where: string, first: Columns, found: Columns): void {
+  const list = ({ text, pair, label }: Columns) => [text, pair, label].filter(name => name !== undefined).join(', ')
+  if (list(first) === list(found)) return
   throw new FormatError(
     'DATA_COLUMNS',
-    `${where}: expected '${column}' as in the first row, got ${Object.keys(values).join(', ')}; add it`,
-    {
-      columns: Object.keys(values),
-    },
+    `${where}: expected the columns ${list(first)} as in the first row, got ${list(found)}; give all rows the same`,
+    { expected: first, got: found },
   )
 }
 
@@ -132,20 +139,6 @@ function fromCell(where: string, cell: string, problemType: ProblemType, options
     return trimmed === '' ? [] : trimmed.split(options.labelSeparator ?? ',').map(name => name.trim())
   }
   return problemType === 'regression' ? parseScore(where, trimmed) : trimmed
-}
-
-/**
- * A decimal number, in the notation of JSON and then some (`.5`, `+1`).
- *
- * @throws DataError for anything else: NaN, text, nothing, a decimal comma.
- */
-export function parseScore(where: string, text: string): number {
-  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
-  if (Number.isFinite(value)) return value
-  const advice = /^[+-]?\d+,\d+$/.test(text) ? 'write the decimal point as .' : 'correct or remove the row'
-  throw new DataError('DATA_SCORE', `${where}: expected a number as score, got ${show(text)}; ${advice}`, {
-    score: text,
-  })
 }
 
 function refuseUnknown(where: string, label: Label, set: LabelSet): void {

@@ -1,7 +1,7 @@
 /** The known name that a mistyped one is nearest to (case, dashes, underscores and spaces aside), if one is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const plain = (word: string) => word.replaceAll(/[-_\s]/g, '').toLowerCase()
-  const reach = Math.max(1, Math.floor(name.length / 3))
+  const reach = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)))
   const ranked = known
     .map(candidate => ({ candidate, edits: distance(plain(name), plain(candidate)) }))
     .filter(({ edits }) => edits <= reach)

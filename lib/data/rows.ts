@@ -6,6 +6,9 @@ export interface Row {
   fields: string[]
 }
 
+/** One row by column name, and its line. A row that cannot be read is an error in its place. */
+export type NamedRow = { line: number; values: Record<string, unknown> } | { line: number; error: FormatError }
+
 /** Leaves out empty rows at the end of a file; one between other rows is passed on and refused as ragged or empty. */
 export async function* withoutTrailingBlanks(rows: AsyncIterable<Row>): AsyncGenerator<Row> {
   let held: Row[] = []

@@ -14,6 +14,8 @@ export interface SplitOptions {
   seed: number
   /** Keeps splits of one seed for different purposes apart. */
   stream?: string | undefined
+  /** Rows that are not to be in the first part (as far as the others suffice). */
+  second?: ReadonlySet<number> | undefined
 }
 
 /**
@@ -47,7 +49,9 @@ export function stratifiedSplit(keys: readonly (string | number | null)[], optio
   const second: number[] = []
   members.forEach((group, i) => {
     const order = shuffle(group, random)
-    order.forEach((index, rank) => (rank < shares[i]! ? first : second).push(index))
+    const fixed = options.second
+    if (fixed !== undefined) order.sort((x, y) => Number(fixed.has(x)) - Number(fixed.has(y))) // stable
+    for (const [rank, index] of order.entries()) (rank < shares[i]! ? first : second).push(index)
   })
   const ascending = (x: number, y: number) => x - y
   return { first: first.sort(ascending), second: second.sort(ascending) }

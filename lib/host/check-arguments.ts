@@ -46,17 +46,17 @@ export function assertSignal(value: unknown, where: string): AbortSignal | undef
   throw wrong(where, 'signal as an AbortSignal', value)
 }
 
-/** The check of one text to predict for. */
+/** The check of one text to predict for: here, because the thread only sees one small part of the inputs at a time. */
 export function assertInput(where: string): (item: unknown, position: number) => void {
   return (item, position) => {
-    if (typeof item !== 'string' && !isText(item))
-      throw wrong(where, `input ${position} to be a text or { text, pair? }`, item)
+    const given = isRecord(item) ? item : { text: item }
+    if (isText(given.text) && (given.pair === undefined || isText(given.pair))) return
+    throw wrong(where, `input ${position} to be a text with something in it, or { text, pair? } of such`, item)
   }
 }
 
-function isText(item: unknown): boolean {
-  if (!isRecord(item) || typeof item.text !== 'string') return false
-  return item.pair === undefined || typeof item.pair === 'string'
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== ''
 }
 
 function isIterable(value: unknown): boolean {

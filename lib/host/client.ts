@@ -148,7 +148,12 @@ export class ModelClient {
       this.#worker.postMessage(call)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new ArgumentError('NOT_PLAIN', `${call.name}: expected plain data, got something else (${reason}).`, {}, { cause: error })
+      throw new ArgumentError(
+        'NOT_PLAIN',
+        `${call.name}: expected plain data, got something else (${reason}).`,
+        {},
+        { cause: error },
+      )
     }
   }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SetupError } from '../errors.ts'
 import { modelFolder } from '../setup/assets.ts'
 import { isFile, isFolder } from '../setup/locate.ts'
@@ -27,6 +27,27 @@ export function findPretrained(model: string, where: string): string {
     `${where}: expected the folder of a pretrained model, got '${model}', which is no folder and in no cache; ${advice}.`,
     { model },
   )
+}
+
+/**
+ * The pretrained model under a saved adapter, where the adapter names it by a hub id that is in a cache of this machine
+ * (as PEFT does); undefined where the adapter's own path holds, or nothing is found: the reader of the adapter says so.
+ */
+export function findBase(adapter: string): string | undefined {
+  const file = join(adapter, 'adapter_config.json')
+  if (!isFile(file)) return undefined
+  const base = baseNamed(readFileSync(file, 'utf8'))
+  if (base === undefined || !hubId.test(base) || isFolder(base) || isFolder(resolve(adapter, base))) return undefined
+  return findInOwnCache(base) ?? findInHubCache(base)
+}
+
+function baseNamed(text: string): string | undefined {
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(text) as { base_model_name_or_path?: unknown }
+    return typeof base === 'string' ? base : undefined
+  } catch {
+    return undefined // a broken file is the matter of the adapter's reader
+  }
 }
 
 /** Set-up keeps one model, under its name. */

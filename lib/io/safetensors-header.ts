@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.ts'
-import type { DType } from '../tensor/index.ts'
+import { type DType, itemSize } from '../tensor/index.ts'
 import { isJsonObject, parseJson } from './json.ts'
 
 // The format (github.com/huggingface/safetensors): 8 bytes little-endian length N, N bytes of JSON, then the data.
@@ -27,23 +27,21 @@ export interface SafetensorsHeader {
 /** Largest header that is read or written, in bytes: the limit of the official library. */
 export const maximumHeaderLength = 100_000_000
 
-/** Name on disk and bytes of an element, from the coarsest alignment to the finest: the official writer's order. */
+/** Names on disk, from the coarsest alignment to the finest: the official writer's order. */
 export const storedDtypes = [
-  ['I64', 'int64', 8],
-  ['F64', 'float64', 8],
-  ['F32', 'float32', 4],
-  ['I32', 'int32', 4],
-  ['BF16', 'bfloat16', 2],
-  ['F16', 'float16', 2],
-  ['I16', 'int16', 2],
-  ['I8', 'int8', 1],
-  ['U8', 'uint8', 1],
-  ['BOOL', 'bool', 1],
-] as const satisfies readonly (readonly [string, DType, number])[]
+  ['I64', 'int64'],
+  ['F64', 'float64'],
+  ['F32', 'float32'],
+  ['I32', 'int32'],
+  ['BF16', 'bfloat16'],
+  ['F16', 'float16'],
+  ['I16', 'int16'],
+  ['I8', 'int8'],
+  ['U8', 'uint8'],
+  ['BOOL', 'bool'],
+] as const satisfies readonly (readonly [string, DType])[]
 
-const byStoredName = new Map<string, { dtype: DType; itemSize: number }>(
-  storedDtypes.map(([name, dtype, itemSize]) => [name, { dtype, itemSize }]),
-)
+const byStoredName = new Map<string, DType>(storedDtypes)
 const fields = ['dtype', 'shape', 'data_offsets']
 const shownProblems = 20
 
@@ -140,13 +138,15 @@ function readEntry(name: string, value: unknown, problems: string[]): TensorEntr
   if (!stored || !shapeIsGood || !offsetsAreGood) return undefined
 
   const [begin, end] = offsets as [number, number]
-  const claimed = (shape as number[]).reduce((bytes, size) => bytes * size, stored.itemSize)
+  // A product that was too large once stays wrong, whatever follows: [2^40, 2^40, 0] has no size either.
+  const times = (bytes: number, count: number) => (Number.isSafeInteger(bytes * count) ? bytes * count : Number.NaN)
+  const claimed = (shape as number[]).reduce(times, itemSize[stored])
   if (end < begin) wrong(`expected data_offsets in order, got [${begin}, ${end}]`)
   else if (!Number.isSafeInteger(claimed)) wrong(`expected a shape that memory can hold, got [${shape.join(', ')}]`)
   else if (claimed !== end - begin) {
     wrong(`expected ${claimed} bytes for ${dtype} [${shape.join(', ')}], got ${end - begin} ([${begin}, ${end}])`)
   }
-  return problems.length > before ? undefined : { name, dtype: stored.dtype, shape: shape as number[], begin, end }
+  return problems.length > before ? undefined : { name, dtype: stored, shape: shape as number[], begin, end }
 }
 
 /** `entries` in the order of their offsets must cover [0, dataLength) exactly. */

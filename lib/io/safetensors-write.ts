@@ -1,13 +1,13 @@
 import { ArgumentError } from '../errors.ts'
 import { contiguous, detach, narrow, reshape } from '../ops/index.ts'
-import { scope, type Tensor } from '../tensor/index.ts'
+import { type DType, itemSize, scope, type Tensor } from '../tensor/index.ts'
 import { writeAll, writeFileAtomic } from './atomic.ts'
 import { maximumHeaderLength, storedDtypes } from './safetensors-header.ts'
 
 /** Tensors by name. */
 export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>
 
-const stored = new Map(storedDtypes.map(([name, dtype, itemSize], rank) => [dtype as string, { name, itemSize, rank }]))
+const stored = new Map(storedDtypes.map(([name, dtype], rank) => [dtype as DType, { name, rank }]))
 const chunkBytes = 64 << 20
 
 /**
@@ -49,7 +49,7 @@ function makeHeader(path: string, entries: [string, Tensor][], metadata: Record<
     if (name === '__metadata__') refuse('expected no tensor of the name "__metadata__", which the format reserves; rename it')
     if (/\p{Surrogate}/u.test(name)) refuse(`expected names of whole characters, got ${JSON.stringify(name)}; rename the tensor`)
     const kind = stored.get(tensor.dtype) ?? refuse(`${name}: expected a dtype that the format holds, got ${tensor.dtype}`)
-    const end = offset + tensor.numel * kind.itemSize
+    const end = offset + tensor.numel * itemSize[tensor.dtype]
     header.push([name, { dtype: kind.name, shape: tensor.shape, data_offsets: [offset, end] }])
     offset = end
   }
@@ -64,7 +64,7 @@ function makeHeader(path: string, entries: [string, Tensor][], metadata: Record<
 
 function writeTensor(file: number, tensor: Tensor): void {
   if (tensor.numel === 0) return
-  const step = Math.floor(chunkBytes / stored.get(tensor.dtype)!.itemSize)
+  const step = Math.floor(chunkBytes / itemSize[tensor.dtype])
   scope(() => {
     const flat = reshape(contiguous(detach(tensor)), [-1]) // [numel]
     for (let start = 0; start < tensor.numel; start += step) {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { ArgumentError, BidoraError, FormatError, TorchError } from '../errors.ts'
 import { any, clone, gt } from '../ops/index.ts'
-import { type FileMapping, mapFile, type Tensor } from '../tensor/index.ts'
+import { type FileMapping, mapFile, scope, type Tensor } from '../tensor/index.ts'
 import { fileFault } from './file-fault.ts'
 import { parseHeader, parseHeaderLength, type SafetensorsHeader, type TensorEntry } from './safetensors-header.ts'
 
@@ -96,7 +96,7 @@ export class SafetensorsFile {
  */
 export function readSafetensors(path: string, options: ReadOptions = {}): Map<string, Tensor> {
   const file = new SafetensorsFile(path, options)
-  return new Map([...file.entries.keys()].map(name => [name, file.tensor(name)]))
+  return scope(() => new Map([...file.entries.keys()].map(name => [name, file.tensor(name)])))
 }
 
 function mapWhole(path: string): FileMapping {

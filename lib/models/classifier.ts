@@ -63,7 +63,7 @@ export abstract class SequenceClassifier extends Module {
  *
  * @param logits - [batch, labels]
  * @param target - single-label: class indices [batch] (int64); regression: values [batch] or [batch, labels]; multi-label:
- *   0 and 1 as [batch, labels], in the dtype of the logits
+ *   0 and 1 as [batch, labels]
  * @throws ShapeError where the shapes do not fit.
  */
 export function classificationLoss(logits: Tensor, target: Tensor, problemType: ProblemType): Tensor {

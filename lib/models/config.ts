@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts'
 import { isJsonObject, type JsonObject, toDiskName } from '../io/index.ts'
+import { activationNames } from '../nn/index.ts'
 
 /** What the outputs of a classifier mean. */
 export type ProblemType = 'single-label' | 'regression' | 'multi-label'
@@ -33,7 +34,7 @@ const token: Check = ['a whole number from 0 or null', value => value === null |
 const probability: Check = ['a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]
 const optionalProbability: Check = ['a number from 0 to 1 or null', value => value === null || probability[1](value)]
 const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
-const name: Check = ['a name', value => typeof value === 'string']
+const knownActivation: Check = [`one of ${activationNames.join(', ')}`, value => activationNames.includes(value as string)]
 
 /** Fields that are read, by their name here; what a file leaves out has the default of its model type. */
 const fields = {
@@ -42,7 +43,7 @@ const fields = {
   numHiddenLayers: size,
   numAttentionHeads: size,
   intermediateSize: size,
-  hiddenAct: name,
+  hiddenAct: knownActivation,
   hiddenDropoutProb: probability,
   attentionProbsDropoutProb: probability,
   classifierDropout: optionalProbability,

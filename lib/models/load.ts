@@ -62,11 +62,16 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
   const model = family.create(config, { ...placement, device: 'meta' }) // shapes only
-  requireFit(model, kept, checkpoint, isNew)
-  for (const [path, name] of kept) model.setTensor(path, placed(checkpoint.tensor(name), placement))
-  const created = initialise(model, { std: config.initializerRange, placement, wanted: isNew }).map(toDiskName)
-  model.origin = { folder, config: json, created, ignored: [...ignored, ...dropped] }
-  return model.train(false)
+  try {
+    requireFit(model, kept, checkpoint, isNew)
+    for (const [path, name] of kept) model.setTensor(path, placed(checkpoint.tensor(name), placement))
+    const created = initialise(model, { std: config.initializerRange, placement, wanted: isNew }).map(toDiskName)
+    model.origin = { folder, config: json, created, ignored: [...ignored, ...dropped] }
+    return model.train(false)
+  } catch (error) {
+    model.dispose()
+    throw error
+  }
 }
 
 /**

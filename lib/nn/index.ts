@@ -1,4 +1,4 @@
-export { type Activation, activation } from './activation.ts'
+export { type Activation, activation, activationNames } from './activation.ts'
 export { Attention, type AttentionContext, type AttentionKernel, useAttentionKernel } from './attention.ts'
 export { Dropout, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
-import { binaryCrossEntropyWithLogits, crossEntropyLoss, mseLoss } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import { binaryCrossEntropyWithLogits, crossEntropyLoss, mseLoss, to } from '../ops/index.ts'
+import { isFloating, itemSize, type Tensor } from '../tensor/index.ts'
 
 /** How the elements of a loss become one number. */
 export type Reduction = 'none' | 'mean' | 'sum'
@@ -35,7 +35,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  */
 export function meanSquaredError(prediction: Tensor, target: Tensor, options: { reduction?: Reduction } = {}): Tensor {
   if (!sameShape(prediction, target)) throw mismatch('meanSquaredError', 'equal shapes', prediction, target)
-  return mseLoss(prediction, target, options)
+  return mseLoss(...inOneDtype(prediction, target), options)
 }
 
 /** Options of `binaryCrossEntropy`. */
@@ -47,8 +47,7 @@ export interface BinaryCrossEntropyOptions {
 }
 
 /**
- * Binary cross-entropy of each logit against targets from 0 to 1 of the same shape and dtype: the loss of several labels
- * at once.
+ * Binary cross-entropy of each logit against targets from 0 to 1 of the same shape: the loss of several labels at once.
  *
  * @throws ShapeError where the shapes differ.
  */
@@ -58,7 +57,18 @@ export function binaryCrossEntropy(
   options: BinaryCrossEntropyOptions = {},
 ): Tensor {
   if (!sameShape(logits, target)) throw mismatch('binaryCrossEntropy', 'equal shapes', logits, target)
-  return binaryCrossEntropyWithLogits(logits, target, options)
+  return binaryCrossEntropyWithLogits(...inOneDtype(logits, target), options)
+}
+
+/**
+ * Both in the wider dtype of the two, as a loss promotes; libtorch's binary cross-entropy keeps the target's instead and
+ * so computes with float32 what is float64.
+ */
+function inOneDtype(a: Tensor, target: Tensor): [Tensor, Tensor] {
+  if (a.dtype === target.dtype) return [a, target]
+  const targetIsWider = isFloating(target.dtype) && itemSize[target.dtype] > itemSize[a.dtype]
+  const dtype = targetIsWider ? target.dtype : a.dtype
+  return [to(a, { dtype }), to(target, { dtype })]
 }
 
 function sameShape(a: Tensor, b: Tensor): boolean {

@@ -1,3 +1,4 @@
+import { noGrad } from '../autograd/index.ts'
 import { ArgumentError } from '../errors.ts'
 import { to } from '../ops/index.ts'
 import { type DType, isFloating, Tensor } from '../tensor/index.ts'
@@ -120,7 +121,7 @@ export abstract class Module {
         const dtype = isFloating(value.dtype) ? (placement.dtype ?? value.dtype) : value.dtype
         const device = placement.device ?? value.device
         if (dtype === value.dtype && device === value.device) continue
-        const replacement = moved.get(value) ?? takeRole(to(value.detach(), { dtype, device }), value)
+        const replacement = moved.get(value) ?? takeRole(noGrad(() => to(value, { dtype, device })), value)
         moved.set(value, replacement)
         ;(module as unknown as Owner)[name] = replacement
       }

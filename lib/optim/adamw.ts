@@ -2,7 +2,15 @@ import { noGrad } from '../autograd/index.ts'
 import { ArgumentError } from '../errors.ts'
 import * as ops from '../ops/index.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
-import { checkGroups, checkOption, type GroupUpdate, type Optimizer, type OptimizerState, type ParameterGroup, pairGroups } from './optimizer.ts'
+import {
+  checkGroups,
+  checkOption,
+  type GroupUpdate,
+  type Optimizer,
+  type OptimizerState,
+  type ParameterGroup,
+  pairGroups,
+} from './optimizer.ts'
 
 export interface AdamWOptions {
   /** Decays of the first and the second moment. */
@@ -120,7 +128,10 @@ export class AdamW implements Optimizer {
       const expAvgSq = tensors[`${place}.expAvgSq`]
       const parameter = parameters[place]
       if (!parameter || !expAvg || !expAvgSq || String(expAvg.shape) !== String(parameter.shape)) {
-        throw new ArgumentError('OPTIMIZER_STATE', `AdamW.load: expected the state of these parameters, got one that does not fit at place ${place}`)
+        throw new ArgumentError(
+          'OPTIMIZER_STATE',
+          `AdamW.load: expected the state of these parameters, got one that does not fit at place ${place}`,
+        )
       }
       noGrad(() => {
         this.#expAvg[place] = keep(ops.copy_(ops.zerosLike(parameter), expAvg))

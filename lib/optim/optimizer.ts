@@ -87,7 +87,10 @@ export function checkGroups(where: string, groups: readonly ParameterGroup[]): v
     }
     for (const parameter of parameters) {
       if (!parameter.isLeaf) {
-        throw new ArgumentError('NOT_A_LEAF', `${where}: expected leaf tensors, got one that was computed; detach it first`)
+        throw new ArgumentError(
+          'NOT_A_LEAF',
+          `${where}: expected leaf tensors, got one that was computed; detach it first`,
+        )
       }
       if (seen.has(parameter)) {
         throw new ArgumentError('PARAMETER_TWICE', `${where}: a parameter of shape [${parameter.shape}] is given twice`)

@@ -2,7 +2,15 @@ import { noGrad } from '../autograd/index.ts'
 import { ArgumentError } from '../errors.ts'
 import * as ops from '../ops/index.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
-import { checkGroups, checkOption, type GroupUpdate, type Optimizer, type OptimizerState, type ParameterGroup, pairGroups } from './optimizer.ts'
+import {
+  checkGroups,
+  checkOption,
+  type GroupUpdate,
+  type Optimizer,
+  type OptimizerState,
+  type ParameterGroup,
+  pairGroups,
+} from './optimizer.ts'
 
 export interface SGDOptions {
   momentum?: number
@@ -37,7 +45,10 @@ export class SGD implements Optimizer {
     checkOption('SGD', 'momentum', momentum, 0, Number.POSITIVE_INFINITY)
     checkOption('SGD', 'weightDecay', weightDecay, 0, Number.POSITIVE_INFINITY)
     if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new ArgumentError('OPTIMIZER_OPTION', `SGD: nesterov needs a momentum above 0 and dampening 0, got ${momentum} and ${dampening}`)
+      throw new ArgumentError(
+        'OPTIMIZER_OPTION',
+        `SGD: nesterov needs a momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
+      )
     }
     this.groups = groups
     this.momentum = momentum
@@ -87,7 +98,10 @@ export class SGD implements Optimizer {
       const place = Number(name.split('.')[0])
       const parameter = parameters[place]
       if (!parameter || String(tensor.shape) !== String(parameter.shape)) {
-        throw new ArgumentError('OPTIMIZER_STATE', `SGD.load: expected the state of these parameters, got one that does not fit at place ${place}`)
+        throw new ArgumentError(
+          'OPTIMIZER_STATE',
+          `SGD.load: expected the state of these parameters, got one that does not fit at place ${place}`,
+        )
       }
       this.#buffers[place] = keep(noGrad(() => ops.copy_(ops.zerosLike(parameter), tensor)))
     }

@@ -36,18 +36,9 @@ const verbs = {
     const { peerPython } = await import(pathToFileURL(join(root, 'test', 'peers', 'venv.mjs')).href)
     return report(mocha(['peers'], { BIDORA_PEER_PYTHON: await peerPython() }))
   },
-  build: async () => {
-    // A type error somewhere must not keep the addon from being built: TypeScript is emitted all the same.
-    const types = attempt(() => compile({ always: true }))
-    await setUp({ assets: 'none', verbose: true })
-    if (types !== undefined) throw types
-    return 0
-  },
-  addon: async () => {
-    compile()
-    await setUp({ assets: 'none', fetch: false, verbose: true })
-    return 0
-  },
+  build: () => build({ always: true }, { assets: 'none', verbose: true }),
+  // What binding.gyp calls; it must not fetch anything.
+  addon: () => build({}, { assets: 'none', verbose: true, fetch: false }),
   check: async () => {
     await prepare({ assets: 'none' })
     return check()
@@ -56,6 +47,14 @@ const verbs = {
     await prepare({ assets: 'required' })
     return node('dist/test/bench/runner.js', ...args)
   },
+}
+
+/** A type error somewhere must not keep the addon from being built: TypeScript is emitted all the same. */
+async function build(compiling, options) {
+  const types = attempt(() => compile(compiling))
+  await setUp(options)
+  if (types !== undefined) throw types
+  return 0
 }
 
 function attempt(work) {

@@ -14,10 +14,16 @@ const sizes = {
   cuda: { download: '2.5 GB', disk: 7e9 },
 } as const
 
-/** What is kept of the torch wheel; the CUDA set keeps every library but Python's. */
+/** What is kept of the wheels; the CUDA set keeps every library but Python's. */
 const members = {
-  cpu: /^torch\/(lib\/(libc10|libtorch_cpu|libgomp)[^/]*\.so[.0-9]*|include\/.*|version\.py)$/,
-  cuda: /^torch\/(lib\/(?!libtorch_python)[^/]*\.so[.0-9]*|include\/.*|version\.py)$/,
+  cpu: {
+    torch: /^torch\/(lib\/lib(c10|torch_cpu|gomp(-[0-9a-f]+)?)\.so[.0-9]*|include\/.*|version\.py)$/,
+    nvidia: /^nvidia\/.*\/lib(cudart|cupti)\.so[.0-9]*$/,
+  },
+  cuda: {
+    torch: /^torch\/(lib\/(?!libtorch_python)[^/]*\.so[.0-9]*|include\/.*|version\.py)$/,
+    nvidia: /^nvidia\/.*(\.so[.0-9]*$|\/include\/)/,
+  },
 } as const
 
 /** All that libtorch_cpu needs beyond its own folder and glibc; absent from wheels without CUDA. */
@@ -42,11 +48,7 @@ export async function provisionLibtorch(version: string, flavour: Flavour, progr
     )
     await step(progress, `unpacking libtorch ${version}`, async () => {
       for (const wheel of wheels) {
-        await unpack(
-          wheel,
-          folder,
-          isTorch(wheel) ? members[flavour] : /^nvidia\/.*\.so[.0-9]*$|^nvidia\/.*\/include\//,
-        )
+        await unpack(wheel, folder, members[flavour][isTorch(wheel) ? 'torch' : 'nvidia'])
         rmSync(wheel)
       }
       verify(folder, version, flavour)

@@ -44,7 +44,8 @@ function garbageCollector(): ((minor: boolean) => void) | undefined {
     const collect = runInNewContext('gc') as unknown
     if (typeof collect !== 'function') return undefined
     return minor => {
-      collect(minor ? { type: 'minor' } : { type: 'major' })
+      if (minor) collect({ type: 'minor' })
+      else collect()
     }
   } catch {
     return undefined // without it, memory is only reported to V8, which then decides by itself

@@ -2,7 +2,7 @@ import { ArgumentError, type BidoraError, ShapeError, TorchError, TorchOutOfMemo
 import type { NativeFailure } from '../native-types.ts'
 
 // What libtorch says, and what to do about it. The first that matches wins.
-const advice: readonly [pattern: RegExp, code: string, todo: string][] = [
+const advice: readonly [pattern: RegExp, code: string, todo: string, instead?: string][] = [
   [
     /Trying to backward through the graph a second time/,
     'GRAPH_FREED',
@@ -24,7 +24,7 @@ const advice: readonly [pattern: RegExp, code: string, todo: string][] = [
     'set requiresGrad on the leaves and compute the loss outside noGrad',
   ],
   [
-    /One of the differentiated Tensors does not require grad/,
+    /One of the differentiated Tensors does not require grad|of the input tensors does not require grad/,
     'INPUT_WITHOUT_GRAD',
     'set requiresGrad on each of the inputs before the forward',
   ],
@@ -43,6 +43,7 @@ const advice: readonly [pattern: RegExp, code: string, todo: string][] = [
     /Could not run .* with arguments from the 'CUDA'|PyTorch is not linked with support for cuda|Cannot initialize CUDA/,
     'NO_CUDA_BUILD',
     'run `npx bidora-torch setup --device cuda`, or use device "cpu"',
+    'expected a libtorch with CUDA for device "cuda", got one for the CPU alone',
   ],
   [/derivative for .* is not implemented|is not differentiable/, 'NO_DERIVATIVE', 'this operator has no derivative of that order'],
   [/expected scalar type|must have the same dtype|same dtype/, 'DTYPE_MISMATCH', 'convert with x.to({ dtype })'],
@@ -75,8 +76,8 @@ export function failureToError(failure: NativeFailure): BidoraError {
       details,
     )
   }
-  for (const [pattern, code, todo] of advice) {
-    if (pattern.test(message)) return new TorchError(code, `${where}: ${message}${shapes}; ${todo}`, details)
+  for (const [pattern, code, todo, instead] of advice) {
+    if (pattern.test(message)) return new TorchError(code, `${where}: ${instead ?? message}${shapes}; ${todo}`, details)
   }
   if (failure.shapes.length > 0 && shapeMessage.test(message)) {
     return new ShapeError('SHAPE', `${where}: ${message}${shapes}`, details)

@@ -1,3 +1,4 @@
+import { Random } from '../data/random.ts'
 import { groupByLength } from '../text/index.ts'
 
 /** Where a stream stands: two whole numbers, since the order of an epoch follows from its seed. */
@@ -9,15 +10,17 @@ export interface StreamState {
 export interface BatchStreamOptions {
   /** Places of the examples that the stream goes over. */
   readonly places: readonly number[]
-  /** Tokens of the example at each place. */
+  /** Tokens of the example at a place. */
   readonly lengthOf: (place: number) => number
   readonly batchSize: number
   /** Texts are sorted by length among this many batches; 1: not at all. */
   readonly window: number
   readonly seed: number
+  /** Keeps streams of one seed apart: `lower`, `upper`. */
+  readonly name: string
 }
 
-/** Batches without end: every epoch goes over all places once, in a new order of its own. The last batch may be smaller. */
+/** Batches without end: every epoch goes over all places once, in an order of its own. One batch of it may be smaller. */
 export class BatchStream {
   readonly #options: BatchStreamOptions
   readonly #lengths: number[]
@@ -29,11 +32,6 @@ export class BatchStream {
     this.#options = options
     this.#lengths = options.places.map(options.lengthOf)
     this.#batches = this.#order(0)
-  }
-
-  /** Batches in one pass over all places. */
-  get batchesPerEpoch(): number {
-    return this.#batches.length
   }
 
   /** Places of the next batch. */
@@ -57,16 +55,12 @@ export class BatchStream {
   }
 
   #order(epoch: number): number[][] {
-    const { places, batchSize, window, seed } = this.#options
-    const groups = groupByLength(this.#lengths, { batchSize, window, seed: mixSeed(seed, epoch) })
+    const { places, batchSize, window, seed, name } = this.#options
+    const groups = groupByLength(this.#lengths, {
+      batchSize,
+      window,
+      seed: new Random(seed, 'batches', name, epoch).uint32(),
+    })
     return groups.map(group => group.map(index => places[index]!))
   }
-}
-
-/** A seed of its own for each number: whole and below 2^53, and far from the seeds of its neighbours. */
-export function mixSeed(seed: number, stream: number): number {
-  let bits = (seed ^ Math.imul(stream + 1, 0x9e3779b1)) | 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return (bits ^ (bits >>> 16)) >>> 0
 }

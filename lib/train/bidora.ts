@@ -52,7 +52,7 @@ export async function trainBidora(training: Training): Promise<void> {
     stepsPerRound: unrollSteps,
     laterSteps: retrainSteps,
     levels: { lower, upper },
-    streams: { lower: training.stream(parts.lower), upper: training.stream(parts.upper) },
+    streams: { lower: training.stream('lower', parts.lower), upper: training.stream('upper', parts.upper) },
     round: (lowerBatches, upperBatch) =>
       step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, {
         updateLower: lower.update,

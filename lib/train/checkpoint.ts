@@ -88,11 +88,19 @@ export class CheckpointStore<State extends object> {
     const file = join(path, STATE_FILE)
     const { format, tensorsSha256, state }: JsonObject = readJsonObject(file)
     if (format !== FORMAT) {
-      throw new FormatError('checkpoint', `${file}: expected checkpoint format ${FORMAT}, got ${String(format)}; resume it with the version that wrote it`, { file })
+      throw new FormatError(
+        'checkpoint',
+        `${file}: expected checkpoint format ${FORMAT}, got ${String(format)}; resume it with the version that wrote it`,
+        { file },
+      )
     }
     const tensorsFile = join(path, TENSORS_FILE)
     if (!existsSync(tensorsFile) || sha256(tensorsFile) !== tensorsSha256) {
-      throw new FormatError('checkpoint', `${tensorsFile}: expected the tensors that were saved, got a damaged file or none; remove the folder`, { file: tensorsFile })
+      throw new FormatError(
+        'checkpoint',
+        `${tensorsFile}: expected the tensors that were saved, got a damaged file or none; remove the folder`,
+        { file: tensorsFile },
+      )
     }
     return { state: state as State, tensors: readSafetensors(tensorsFile, { copy: true }) }
   }

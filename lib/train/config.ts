@@ -142,7 +142,12 @@ export const FIT_FIELDS = {
   }),
   warmupRatio: number({ default: 0.1, min: 0, max: 1, doc: 'Part of the steps in which learning rates rise from 0.' }),
   weightDecay: number({ default: 0.01, min: 0, doc: 'Decoupled weight decay of everything but magnitudes.' }),
-  upperWeightDecay: number({ methods: TWO_LEVELS, default: 0, min: 0, doc: 'Weight decay of the magnitudes in the search.' }),
+  upperWeightDecay: number({
+    methods: TWO_LEVELS,
+    default: 0,
+    min: 0,
+    doc: 'Weight decay of the magnitudes in the search.',
+  }),
   clip: number({ default: 1, min: 0, doc: 'Largest norm of the gradient of one step; 0 switches clipping off.' }),
   upperClip: number({
     methods: TWO_LEVELS,
@@ -161,17 +166,35 @@ export const FIT_FIELDS = {
   }),
 
   limitTrain: integer({ min: 1, defaultText: 'all', doc: 'Take only the first so many training examples.' }),
-  limitEval: integer({ min: 1, defaultText: 'all', free: true, doc: 'Take only the first so many examples of an evaluation.' }),
-  logEvery: integer({ default: 10, min: 1, doc: 'Steps between two lines of metrics.jsonl and two reports of progress.' }),
+  limitEval: integer({
+    min: 1,
+    defaultText: 'all',
+    free: true,
+    doc: 'Take only the first so many examples of an evaluation.',
+  }),
+  logEvery: integer({
+    default: 10,
+    min: 1,
+    doc: 'Steps between two lines of metrics.jsonl and two reports of progress.',
+  }),
   evalEvery: integer({
     default: 0,
     min: 0,
     doc: 'Steps between two evaluations on the validation examples; 0: only at the end.',
   }),
-  saveEvery: integer({ default: 100, min: 0, free: true, doc: 'Steps between two checkpoints; 0: only when stopped and at the end.' }),
+  saveEvery: integer({
+    default: 100,
+    min: 0,
+    free: true,
+    doc: 'Steps between two checkpoints; 0: only when stopped and at the end.',
+  }),
   keepCheckpoints: integer({ default: 2, min: 1, free: true, doc: 'How many checkpoints stay on disk.' }),
   output: text({ free: true, defaultText: 'nothing is written', doc: 'Folder that the run is written to.' }),
-  resume: boolean({ default: false, free: true, doc: 'Go on from the last checkpoint in the output folder, if there is one.' }),
+  resume: boolean({
+    default: false,
+    free: true,
+    doc: 'Go on from the last checkpoint in the output folder, if there is one.',
+  }),
 } as const
 
 /** Settings that either call takes; what `fit` is given wins. */
@@ -191,7 +214,7 @@ type GivenOf<F> = { readonly [K in keyof F]?: ValueOf<F[K]> | undefined }
 export type FieldName = keyof typeof FIELDS
 
 /** All settings with defaults filled in; one that has no default may be undefined. */
-export type Settings = ValuesOf<typeof FIELDS>
+export type Settings = ValuesOf<typeof FIELDS> & { readonly lowerLearningRate: number }
 export type ModelSettings = ValuesOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 
 /** Settings as a user gives them: any subset. */

@@ -37,14 +37,23 @@ export function fingerprintOf(
  * @throws ConfigError naming the settings, or the data, that have changed.
  */
 export function checkFingerprint(saved: Fingerprint, now: Fingerprint, checkpoint: string): void {
-  const changed = Object.keys(now.settings).filter(name => JSON.stringify(saved.settings[name]) !== JSON.stringify(now.settings[name]))
+  const changed = Object.keys(now.settings).filter(
+    name => JSON.stringify(saved.settings[name]) !== JSON.stringify(now.settings[name]),
+  )
   const others = (['labels', 'examples', 'validation', 'base'] as const).filter(
     name => JSON.stringify(saved[name]) !== JSON.stringify(now[name]),
   )
   if (changed.length + others.length === 0) return
-  const words = { labels: 'the labels', examples: 'the training examples', validation: 'the validation examples', base: 'the pretrained model' }
+  const words = {
+    labels: 'the labels',
+    examples: 'the training examples',
+    validation: 'the validation examples',
+    base: 'the pretrained model',
+  }
   const parts = [
-    ...changed.map(name => `${name} (was ${JSON.stringify(saved.settings[name])}, is ${JSON.stringify(now.settings[name])})`),
+    ...changed.map(
+      name => `${name} (was ${JSON.stringify(saved.settings[name])}, is ${JSON.stringify(now.settings[name])})`,
+    ),
     ...others.map(name => words[name]),
   ]
   throw new ConfigError(
@@ -74,7 +83,8 @@ function hashModel(folder: string): string {
     const file = openSync(path, 'r')
     try {
       hash.update(`${name} ${size}\n`)
-      for (const position of [0, size - sample.length]) hash.update(sample.subarray(0, readSync(file, sample, 0, sample.length, position)))
+      for (const position of [0, size - sample.length])
+        hash.update(sample.subarray(0, readSync(file, sample, 0, sample.length, position)))
     } finally {
       closeSync(file)
     }

@@ -10,7 +10,6 @@ export {
   SHARED_FIELDS,
 } from './config.ts'
 export { METHODS, type Method } from './field.ts'
-export { nearest } from './nearest.ts'
 export { describeSettings, fitSettings, flagOf, modelSettings, valueFromText } from './settings.ts'
 export { TunedModel } from './tuned-model.ts'
 export type * from './types.ts'

@@ -63,7 +63,11 @@ export class Level {
 
   /** One step along the gradients, which are scaled in place where they are to be clipped. */
   readonly update = (gradients: readonly (Tensor | null)[]): void => {
-    if (this.#clip > 0) clipByGlobalNorm_(gradients.filter(gradient => gradient !== null), this.#clip)
+    if (this.#clip > 0)
+      clipByGlobalNorm_(
+        gradients.filter(gradient => gradient !== null),
+        this.#clip,
+      )
     for (const group of this.#optimizer.groups) group.learningRate = this.learningRate
     this.#optimizer.step(gradients)
     this.#steps++

@@ -2,9 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import { BidoraError } from '../errors.ts'
 import { scope } from '../tensor/index.ts'
 import { LossWindow, type StepContext, type StepLosses } from './loss-window.ts'
-import type { PhasePlan } from './plan.ts'
+import type { Learner, PhasePlan } from './plan.ts'
 import type { Run } from './run.ts'
-import type { Training } from './training.ts'
 
 /**
  * Runs one phase: rounds of steps, each in a scope of its own, with one await in between so that messages, signals and
@@ -12,15 +11,15 @@ import type { Training } from './training.ts'
  *
  * @throws BidoraError where a loss is not finite; AbortError (after a checkpoint) where the run is to stop.
  */
-export async function runPhase(training: Training, run: Run, plan: PhasePlan): Promise<void> {
+export async function runPhase(learner: Learner, run: Run, plan: PhasePlan): Promise<void> {
   const window = new LossWindow()
   try {
-    let step = await run.begin(training, plan, window)
+    let step = await run.begin(learner, plan, window)
     while (step < plan.steps) {
       const before = step
       const count = Math.min(plan.stepsPerRound, plan.steps - step)
-      training.model.train(true)
-      window.add(...round(training, plan, window, step, count))
+      learner.setTraining(true)
+      window.add(...round(learner, plan, window, step, count))
       step += count
       await setImmediate()
       await run.settle(before, step)
@@ -29,12 +28,12 @@ export async function runPhase(training: Training, run: Run, plan: PhasePlan): P
   } finally {
     window.dispose()
     for (const level of Object.values(plan.levels)) level.dispose()
-    training.model.train(false)
+    learner.setTraining(false)
   }
 }
 
 function round(
-  training: Training,
+  learner: Learner,
   plan: PhasePlan,
   window: LossWindow,
   step: number,
@@ -51,8 +50,8 @@ function round(
   try {
     const losses = scope(() =>
       plan.round(
-        lowerPlaces.map(places => training.batchOf(places)),
-        upperPlaces && training.batchOf(upperPlaces),
+        lowerPlaces.map(places => learner.batchOf(places)),
+        upperPlaces && learner.batchOf(upperPlaces),
       ),
     )
     return [losses, context]

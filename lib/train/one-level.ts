@@ -24,7 +24,7 @@ export async function trainOneLevel(
     stepsPerRound: 1,
     laterSteps: 0,
     levels: { lower: level },
-    streams: { lower: training.stream(training.allPlaces()) },
+    streams: { lower: training.stream('all', training.allPlaces()) },
     round([batch]) {
       const lowerLoss = loss(batch!)
       level.update(grad(lowerLoss, [...level.parameters], { allowUnused: true }))

@@ -1,8 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { AbortError, DataError } from '../errors.ts'
+import { encodeLabels, type LabelSet } from '../data/labels.ts'
+import { AbortError } from '../errors.ts'
 import type { EncodedIds, TextInput, Tokenizer } from '../text/index.ts'
-import { type ProblemType, type Target, targetOf } from './labels.ts'
 import type { Example } from './types.ts'
+
+/** What an example's label is for the loss: a class, a number, or 0 and 1 for each label. */
+export type Target = number | readonly number[]
 
 /** One example as numbers. */
 export interface Row {
@@ -16,21 +19,24 @@ export interface EncodeContext {
   readonly shouldStop: () => boolean
 }
 
+/** Texts between two looks at `shouldStop`. */
 const CHUNK = 512
 
 /**
- * Tokens of texts, cut at `maxLength`. Stops between chunks when asked to.
+ * Tokens of texts, cut at `maxLength`.
  *
  * @throws AbortError when stopped.
  */
 export async function encodeInputs(
-  inputs: readonly TextInput[],
+  inputs: readonly { text: string; pair?: string | undefined }[],
   { tokenizer, maxLength, shouldStop }: EncodeContext,
 ): Promise<EncodedIds[]> {
+  const texts = inputs.map(({ text, pair }): TextInput => (pair === undefined ? { text } : { text, pair }))
   const encoded: EncodedIds[] = []
-  for (let start = 0; start < inputs.length; start += CHUNK) {
+  for (let start = 0; start < texts.length; start += CHUNK) {
     if (shouldStop()) throw new AbortError('STOPPED', 'the work was stopped while texts were turned into tokens')
-    for (const item of await tokenizer.encode(inputs.slice(start, start + CHUNK), { maxLength, alignment: false })) encoded.push(item)
+    const chunk = await tokenizer.encode(texts.slice(start, start + CHUNK), { maxLength, alignment: false })
+    for (const item of chunk) encoded.push(item)
     await setImmediate()
   }
   return encoded
@@ -39,38 +45,22 @@ export async function encodeInputs(
 /**
  * Examples as rows.
  *
- * @param part Which examples they are, for messages: `fit: example`, `validation example`.
- * @throws DataError for an empty text or a label that does not fit, naming the example's place.
+ * @param labels Undefined for a regression.
+ * @param where What errors call the list.
+ * @throws DataError for a label that is not in the set.
  */
 export async function encodeExamples(
   examples: readonly Example[],
-  part: string,
-  { labels, problemType, ...context }: EncodeContext & { labels: readonly string[]; problemType: ProblemType },
+  labels: LabelSet | undefined,
+  where: string,
+  context: EncodeContext,
 ): Promise<Row[]> {
-  const targets = examples.map((example, index) => {
-    const where = `${part} ${index}`
-    checkTexts(example, where)
-    return targetOf(example.label, labels, problemType, where)
-  })
-  const encoded = await encodeInputs(examples.map(toInput), context)
+  const targets = labels ? encodeLabels(examples, labels, where) : examples.map(example => example.label as number)
+  const encoded = await encodeInputs(examples, context)
   return encoded.map((item, index) => ({ encoded: item, target: targets[index]! }))
 }
 
-/** The texts of an example or of an input without a label. */
-export function toInput({ text, pair }: { text: string; pair?: string | undefined }): TextInput {
-  return pair === undefined ? { text } : { text, pair }
-}
-
-function checkTexts({ text, pair }: Example, where: string): void {
-  if (typeof text !== 'string' || text.trim() === '') {
-    throw new DataError('EMPTY_TEXT', `${where}: expected a text, got ${typeof text === 'string' ? 'an empty one' : typeof text}`)
-  }
-  if (pair !== undefined && (typeof pair !== 'string' || pair.trim() === '')) {
-    throw new DataError('EMPTY_TEXT', `${where}: expected a second text (pair), got ${typeof pair === 'string' ? 'an empty one' : typeof pair}`)
-  }
-}
-
 /** How many texts were cut. */
-export function countTruncated(rows: readonly { encoded: EncodedIds }[]): number {
+export function countTruncated(rows: readonly Row[]): number {
   return rows.reduce((count, { encoded }) => count + (encoded.truncated ? 1 : 0), 0)
 }

@@ -4,8 +4,7 @@ import type { StreamState } from './batch-stream.ts'
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import type { LossWindow, WindowState } from './loss-window.ts'
-import type { PhasePlan } from './plan.ts'
-import type { Training } from './training.ts'
+import type { Learner, PhasePlan } from './plan.ts'
 import type { HistoryEntry, Phase } from './types.ts'
 
 /** What a checkpoint holds beside tensors. */
@@ -58,10 +57,10 @@ export function savedState({ plan, window, ...rest }: Snapshot): RunState {
 }
 
 /** Everything that is a tensor: trainable parameters of every level, the values they started from, optimiser states. */
-export function savedTensors(training: Training, plan: PhasePlan): Map<string, Tensor> {
+export function savedTensors(learner: Learner, plan: PhasePlan): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
-  for (const [name, parameter] of training.model.trainable) tensors.set(`parameters.${name}`, parameter)
-  for (const [name, value] of training.start) tensors.set(`start.${name}`, value)
+  for (const [name, parameter] of learner.trainable) tensors.set(`parameters.${name}`, parameter)
+  for (const [name, value] of learner.start) tensors.set(`start.${name}`, value)
   for (const [name, level] of Object.entries(plan.levels)) {
     for (const [key, tensor] of Object.entries(level.state().tensors)) tensors.set(`${name}.${key}`, tensor)
   }

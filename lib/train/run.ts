@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { noGrad } from '../autograd/index.ts'
 import { AbortError, BidoraError } from '../errors.ts'
 import * as ops from '../ops/index.ts'
@@ -8,9 +7,8 @@ import type { NamedParameter } from './level.ts'
 import { RunLog } from './log.ts'
 import type { LossWindow } from './loss-window.ts'
 import { peakBytes } from './memory.ts'
-import type { PhasePlan } from './plan.ts'
+import type { Learner, PhasePlan } from './plan.ts'
 import { type RunFiles, restoreState, type SavedRun, savedState, savedTensors } from './run-state.ts'
-import type { Training } from './training.ts'
 import type { FitHooks, HistoryEntry, Metrics, Phase } from './types.ts'
 
 /** A search step costs about as much as so many plain ones: four forwards and backwards. */
@@ -31,7 +29,7 @@ export interface RunOptions {
 
 /** The phase at work. */
 interface Active {
-  readonly training: Training
+  readonly learner: Learner
   readonly plan: PhasePlan
   readonly window: LossWindow
   /** Steps and time at which this process took up the phase. */
@@ -52,7 +50,7 @@ export class Run {
   #stepsBefore = 0
   #clock = performance.now()
   #lineAt = performance.now()
-  #reportedAt = 0
+  #reportedAt = performance.now()
 
   constructor(options: RunOptions) {
     this.#options = options
@@ -67,18 +65,18 @@ export class Run {
   }
 
   /** Takes up a phase. Returns the step it stands at: 0, the checkpoint's, or its end where the checkpoint lies beyond. */
-  async begin(training: Training, plan: PhasePlan, window: LossWindow): Promise<number> {
+  async begin(learner: Learner, plan: PhasePlan, window: LossWindow): Promise<number> {
     const saved = this.#saved
     if (saved && saved.state.phase !== plan.phase) {
       this.#stepsBefore += plan.steps
       return plan.steps
     }
     const step = saved?.state.step ?? 0
-    this.#active = { training, plan, window, firstStep: step, startedAt: performance.now() }
+    this.#active = { learner, plan, window, firstStep: step, startedAt: performance.now() }
     this.#clock = this.#lineAt = performance.now()
     if (saved) {
       this.#saved = undefined
-      copyInto(training.model.trainable, saved.tensors, 'parameters')
+      copyInto(learner.trainable, saved.tensors, 'parameters')
       restoreState(saved, plan, window)
       Object.assign(this.seconds, saved.state.seconds)
       for (const tensor of saved.tensors.values()) tensor.dispose()
@@ -100,7 +98,8 @@ export class Run {
     const evaluation = isDue(settings.evalEvery) || isFinal ? await this.#evaluate(before, step) : undefined
     const line = isDue(settings.logEvery) || isLast || evaluation ? this.#writeLine(step, evaluation) : undefined
     const checkpoint = isDue(settings.saveEvery) || isLast ? this.#save(step) : undefined
-    if (line || checkpoint || performance.now() - this.#reportedAt > REPORT_EVERY * 1000) this.#report(step, line, checkpoint)
+    if (line || checkpoint || performance.now() - this.#reportedAt > REPORT_EVERY * 1000)
+      this.#report(step, line, checkpoint)
     this.#tick()
   }
 
@@ -111,8 +110,8 @@ export class Run {
   }
 
   async #evaluate(before: number, step: number): Promise<Metrics | undefined> {
-    const { training } = this.#present()
-    training.model.train(false)
+    const { learner } = this.#present()
+    learner.setTraining(false)
     try {
       return await this.#options.evaluate?.()
     } catch (error) {
@@ -166,27 +165,41 @@ export class Run {
   }
 
   #save(step: number, owedFrom?: number): string | undefined {
-    const { training, plan, window } = this.#present()
+    const { learner, plan, window } = this.#present()
     const { files } = this.#options
     if (!files) return undefined
     this.#checkParameters(step)
     this.#tick()
-    const state = savedState({ plan, window, step, owedFrom, fingerprint: files.fingerprint, seconds: this.seconds, history: this.log.entries })
-    return files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(training, plan))
+    const state = savedState({
+      plan,
+      window,
+      step,
+      owedFrom,
+      fingerprint: files.fingerprint,
+      seconds: this.seconds,
+      history: this.log.entries,
+    })
+    return files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(learner, plan))
   }
 
   #stopped(before: number, step: number): AbortError {
     const checkpoint = this.#save(step, before)
     const { phase, steps } = this.#present().plan
-    const rest = checkpoint ? `its checkpoint is ${checkpoint}; go on with resume` : 'nothing was saved, as no output was given'
-    return new AbortError('STOPPED', `fit: stopped at step ${step} of ${steps} (${phase}); ${rest}`, { checkpoint, phase, step })
+    const rest = checkpoint
+      ? `its checkpoint is ${checkpoint}; go on with resume`
+      : 'nothing was saved, as no output was given'
+    return new AbortError('STOPPED', `fit: stopped at step ${step} of ${steps} (${phase}); ${rest}`, {
+      checkpoint,
+      phase,
+      step,
+    })
   }
 
   /** A loss tells of a parameter that is no number only at the next step: before a checkpoint and at the end, they are looked at. */
   #checkParameters(step: number): void {
-    const { training, plan, window } = this.#present()
+    const { learner, plan, window } = this.#present()
     window.read()
-    for (const [name, parameter] of training.model.trainable) {
+    for (const [name, parameter] of learner.trainable) {
       if (scope(() => ops.all(ops.isfinite(parameter)).item())) continue // sync
       throw new BidoraError(
         'PARAMETER_NOT_FINITE',
@@ -216,6 +229,3 @@ function copyInto(parameters: readonly NamedParameter[], tensors: ReadonlyMap<st
     }
   })
 }
-
-/** Where a run's own files lie under its output folder. */
-export const runFolder = (output: string): string => join(output, 'run')

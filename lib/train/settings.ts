@@ -1,3 +1,4 @@
+
 import { ConfigError } from '../errors.ts'
 import {
   ALIASES,
@@ -12,8 +13,8 @@ import {
   type Settings,
   SHARED_FIELDS,
 } from './config.ts'
-import { accepts, allowed, defaultOf, type Field, type Method } from './field.ts'
 import { nearest } from './nearest.ts'
+import { accepts, allowed, defaultOf, type Field, type Method } from './field.ts'
 
 const field = (name: FieldName): Field<unknown> => FIELDS[name] as Field<unknown>
 const isField = (name: string): name is FieldName => Object.hasOwn(FIELDS, name)
@@ -27,14 +28,22 @@ export function flagOf(name: string): string {
 /** The value that a command line text means for a setting; a text that means none is returned as it is. */
 export function valueFromText(name: FieldName, value: string): unknown {
   const { kind } = field(name)
-  if (kind === 'integer' || kind === 'number') return value.trim() === '' || Number.isNaN(Number(value)) ? value : Number(value)
+  if (kind === 'integer' || kind === 'number')
+    return value.trim() === '' || Number.isNaN(Number(value)) ? value : Number(value)
   if (kind === 'boolean') return value === 'true' ? true : value === 'false' ? false : value
   if (kind === 'list') return value.split(',').map(item => item.trim())
   return value
 }
 
 /** One line of `--help` or of the README's table for each setting. */
-export function describeSettings(): { name: FieldName; flag: string; allowed: string; default: string; doc: string; methods: readonly Method[] }[] {
+export function describeSettings(): {
+  name: FieldName
+  flag: string
+  allowed: string
+  default: string
+  doc: string
+  methods: readonly Method[]
+}[] {
   return (Object.keys(FIELDS) as FieldName[]).map(name => {
     const { defaults, defaultText, doc, methods, default: common } = field(name)
     const differing = Object.entries(defaults ?? {}).map(([method, value]) => `${method} ${value}`)
@@ -46,20 +55,28 @@ export function describeSettings(): { name: FieldName; flag: string; allowed: st
 function checkValue(where: string, name: FieldName, value: unknown): void {
   const { later } = field(name)
   if (typeof value === 'string' && later?.includes(value)) {
-    throw new ConfigError('CONFIG_LATER', `${where}: ${name} '${value}' comes in a later version; take ${allowed(field(name))}`, {
-      key: name,
-      value,
-      allowed: field(name).values,
-    })
+    throw new ConfigError(
+      'CONFIG_LATER',
+      `${where}: ${name} '${value}' comes in a later version; take ${allowed(field(name))}`,
+      {
+        key: name,
+        value,
+        allowed: field(name).values,
+      },
+    )
   }
   if (accepts(field(name), value)) return
   const guess = typeof value === 'string' && field(name).values ? nearest(value, field(name).values ?? []) : undefined
   const hint = guess === undefined ? '' : `; did you mean '${guess}'?`
-  throw new ConfigError('CONFIG_VALUE', `${where}: ${name} must be ${allowed(field(name))}, got ${show(value)}${hint}`, {
-    key: name,
-    value,
-    allowed: allowed(field(name)),
-  })
+  throw new ConfigError(
+    'CONFIG_VALUE',
+    `${where}: ${name} must be ${allowed(field(name))}, got ${show(value)}${hint}`,
+    {
+      key: name,
+      value,
+      allowed: allowed(field(name)),
+    },
+  )
 }
 
 function show(value: unknown): string {
@@ -68,7 +85,13 @@ function show(value: unknown): string {
 }
 
 /** Checks names and values of what was given to one call and spells aliases out. */
-function given(where: string, own: object, other: string, extra: readonly string[], options: object): Map<FieldName, unknown> {
+function given(
+  where: string,
+  own: object,
+  other: string,
+  extra: readonly string[],
+  options: object,
+): Map<FieldName, unknown> {
   const result = new Map<FieldName, unknown>()
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined || extra.includes(key)) continue
@@ -76,16 +99,22 @@ function given(where: string, own: object, other: string, extra: readonly string
     if (!isField(name)) {
       const known = [...Object.keys(own), ...(own === FIT_KEYS ? Object.keys(ALIASES) : []), ...extra]
       const guess = nearest(key, known)
-      throw new ConfigError('CONFIG_UNKNOWN', `${where}: there is no setting '${key}'; ${guess ? `did you mean '${guess}'?` : `known are ${known.join(', ')}`}`, {
-        key,
-        nearest: guess,
-      })
+      throw new ConfigError(
+        'CONFIG_UNKNOWN',
+        `${where}: there is no setting '${key}'; ${guess ? `did you mean '${guess}'?` : `known are ${known.join(', ')}`}`,
+        {
+          key,
+          nearest: guess,
+        },
+      )
     }
     if (!Object.hasOwn(own, name)) {
       throw new ConfigError('CONFIG_STAGE', `${where}: '${key}' is not set here; give it to ${other}`, { key })
     }
     if (result.has(name)) {
-      throw new ConfigError('CONFIG_TWICE', `${where}: '${key}' is short for '${name}' and both are given; give one`, { key })
+      throw new ConfigError('CONFIG_TWICE', `${where}: '${key}' is short for '${name}' and both are given; give one`, {
+        key,
+      })
     }
     checkValue(where, name, value)
     result.set(name, value)
@@ -97,24 +126,40 @@ function refuseInapplicable(where: string, values: Map<FieldName, unknown>, meth
   for (const name of values.keys()) {
     const { methods } = field(name)
     if (methods.includes(method)) continue
-    throw new ConfigError('CONFIG_METHOD', `${where}: method '${method}' does not read '${name}'; remove it or take method ${methods.map(m => `'${m}'`).join(' or ')}`, {
-      key: name,
-      method,
-      methods,
-    })
+    throw new ConfigError(
+      'CONFIG_METHOD',
+      `${where}: method '${method}' does not read '${name}'; remove it or take method ${methods.map(m => `'${m}'`).join(' or ')}`,
+      {
+        key: name,
+        method,
+        methods,
+      },
+    )
   }
 }
 
 /** Settings in order of weight: given, then the preset's (those the method reads), then the defaults. */
-function fill(names: object, values: Map<FieldName, unknown>, method: Method, lists: Map<FieldName, unknown>): Record<string, unknown> {
+function fill(
+  names: object,
+  values: Map<FieldName, unknown>,
+  method: Method,
+  lists: Map<FieldName, unknown>,
+): Record<string, unknown> {
   const preset = values.get('preset') ?? lists.get('preset')
-  const named: Readonly<Record<string, unknown>> = preset === undefined ? {} : (PRESETS[preset as keyof typeof PRESETS] as Record<string, unknown>)
+  const named: Readonly<Record<string, unknown>> =
+    preset === undefined ? {} : (PRESETS[preset as keyof typeof PRESETS] as Record<string, unknown>)
   const result: Record<string, unknown> = {}
   for (const name of Object.keys(names) as FieldName[]) {
     const fromPreset = field(name).methods.includes(method) ? named[name] : undefined
     result[name] = values.get(name) ?? lists.get(name) ?? fromPreset ?? defaultOf(field(name), method)
   }
   return result
+}
+
+/** Settings of a model, and which of them were given rather than filled in. */
+export interface ChosenSettings {
+  readonly settings: ModelSettings
+  readonly given: ReadonlyMap<FieldName, unknown>
 }
 
 const MODEL_KEYS = { ...MODEL_FIELDS, ...SHARED_FIELDS }
@@ -126,20 +171,28 @@ const FIT_KEYS = { ...FIT_FIELDS, ...SHARED_FIELDS }
  * @throws ConfigError for an unknown name (with the nearest known one), a value that is not allowed, or a setting that
  *   the method does not read.
  */
-export function modelSettings(options: GivenModelSettings): { settings: ModelSettings; given: ReadonlyMap<FieldName, unknown> } {
+export function modelSettings(options: GivenModelSettings): ChosenSettings {
   const where = 'fromPretrained'
   const values = given(where, MODEL_KEYS, 'fit', [], options)
   const method = (values.get('method') ?? FIELDS.method.default) as Method
   refuseInapplicable(where, values, method)
   const settings = fill(MODEL_KEYS, values, method, new Map()) as unknown as ModelSettings
   if (settings.problemType === 'regression' && settings.labels !== undefined) {
-    throw new ConfigError('CONFIG_METHOD', `${where}: problemType 'regression' has no labels; remove 'labels'`, { key: 'labels' })
+    throw new ConfigError('CONFIG_METHOD', `${where}: problemType 'regression' has no labels; remove 'labels'`, {
+      key: 'labels',
+    })
   }
   if (settings.labels && new Set(settings.labels).size !== settings.labels.length) {
-    throw new ConfigError('CONFIG_VALUE', `${where}: labels must differ from each other, got ${show(settings.labels)}`, { key: 'labels' })
+    throw new ConfigError(
+      'CONFIG_VALUE',
+      `${where}: labels must differ from each other, got ${show(settings.labels)}`,
+      { key: 'labels' },
+    )
   }
   if (settings.labels && settings.problemType === 'single-label' && settings.labels.length < 2) {
-    throw new ConfigError('CONFIG_VALUE', `${where}: labels must be two or more, got ${show(settings.labels)}`, { key: 'labels' })
+    throw new ConfigError('CONFIG_VALUE', `${where}: labels must be two or more, got ${show(settings.labels)}`, {
+      key: 'labels',
+    })
   }
   return { settings, given: values }
 }
@@ -151,7 +204,7 @@ export function modelSettings(options: GivenModelSettings): { settings: ModelSet
  * @throws ConfigError as `modelSettings`, and for two settings that exclude each other.
  */
 export function fitSettings(
-  model: { settings: ModelSettings; given: ReadonlyMap<FieldName, unknown> },
+  model: ChosenSettings,
   options: GivenFitSettings & { epochs?: number | undefined; learningRate?: number | undefined },
   extra: readonly string[] = [],
 ): Settings {
@@ -159,22 +212,35 @@ export function fitSettings(
   const { method } = model.settings
   const values = given(where, FIT_KEYS, 'fromPretrained', extra, options)
   refuseInapplicable(where, values, method)
-  for (const [steps, epochs] of [['searchSteps', 'searchEpochs'], ['retrainSteps', 'retrainEpochs']] as const) {
+  for (const [steps, epochs] of [
+    ['searchSteps', 'searchEpochs'],
+    ['retrainSteps', 'retrainEpochs'],
+  ] as const) {
     if (values.has(steps) && values.has(epochs)) {
-      throw new ConfigError('CONFIG_TWICE', `${where}: '${steps}' and '${epochs}' both say how long; give one`, { key: steps })
+      throw new ConfigError('CONFIG_TWICE', `${where}: '${steps}' and '${epochs}' both say how long; give one`, {
+        key: steps,
+      })
     }
   }
   const shared = new Map([...model.given].filter(([name]) => Object.hasOwn(SHARED_FIELDS, name)))
-  const settings = { ...model.settings, ...fill(FIT_KEYS, values, method, shared) } as unknown as { -readonly [K in keyof Settings]: Settings[K] }
+  const settings = { ...model.settings, ...fill(FIT_KEYS, values, method, shared) } as unknown as {
+    -readonly [K in keyof Settings]: Settings[K]
+  }
   // A length given in epochs beats a preset's length in steps.
   if (values.has('searchEpochs')) settings.searchSteps = undefined
   if (values.has('retrainEpochs')) settings.retrainSteps = undefined
   settings.lowerLearningRate ??= settings.retrainLearningRate
   if (values.has('radius') && settings.hypergradient !== 'finite-difference') {
-    throw new ConfigError('CONFIG_METHOD', `${where}: hypergradient '${settings.hypergradient}' does not read 'radius'; remove it or take 'finite-difference'`, { key: 'radius' })
+    throw new ConfigError(
+      'CONFIG_METHOD',
+      `${where}: hypergradient '${settings.hypergradient}' does not read 'radius'; remove it or take 'finite-difference'`,
+      { key: 'radius' },
+    )
   }
   if (settings.resume && settings.output === undefined) {
-    throw new ConfigError('CONFIG_VALUE', `${where}: resume needs the 'output' folder of the run to go on from`, { key: 'resume' })
+    throw new ConfigError('CONFIG_VALUE', `${where}: resume needs the 'output' folder of the run to go on from`, {
+      key: 'resume',
+    })
   }
   return settings
 }

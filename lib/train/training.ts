@@ -4,29 +4,24 @@ import { levelOf } from '../nn/index.ts'
 import * as ops from '../ops/index.ts'
 import { warmupStepsOf } from '../optim/index.ts'
 import { keep, type Tensor } from '../tensor/index.ts'
-import { BatchStream, mixSeed } from './batch-stream.ts'
+import { assertEnoughForTwoLevels, lowerCount, stratifiedSplit } from '../data/split.ts'
+import { BatchStream } from './batch-stream.ts'
 import type { Settings } from './config.ts'
 import { Level, type NamedParameter } from './level.ts'
 import { runPhase } from './loop.ts'
-import type { PhasePlan } from './plan.ts'
+import type { Learner, PhasePlan } from './plan.ts'
 import type { Row } from './rows.ts'
 import type { Run } from './run.ts'
-import { splitLevels } from './split.ts'
 import type { LevelBatch, TunableModel } from './tunable-model.ts'
 
-/** Numbers that keep the random orders of a run apart from each other. */
-const SPLIT = 1
-const FIRST_STREAM = 10
-
 /** All that a method works with: the model, its trainable parameters by level, the examples, and a loop. */
-export class Training {
+export class Training implements Learner {
   readonly settings: Settings
   readonly model: TunableModel
   readonly #rows: readonly Row[]
   readonly #run: Run
   /** Values that a method goes back to, by parameter name; a checkpoint keeps them. */
   #start: ReadonlyMap<string, Tensor> = new Map()
-  #streams = 0
 
   constructor(model: TunableModel, settings: Settings, rows: readonly Row[], run: Run) {
     this.model = model
@@ -43,9 +38,17 @@ export class Training {
     return this.#start
   }
 
+  get trainable(): readonly NamedParameter[] {
+    return this.model.trainable
+  }
+
+  setTraining(mode: boolean): void {
+    this.model.train(mode)
+  }
+
   /** Trainable parameters of a level; whatever no adapter gave a level belongs to the lower one. */
   parametersOf(level: 'lower' | 'upper'): NamedParameter[] {
-    return this.model.trainable.filter(([, parameter]) => (levelOf(parameter) ?? 'lower') === level)
+    return this.trainable.filter(([, parameter]) => (levelOf(parameter) ?? 'lower') === level)
   }
 
   /** Remembers the present values of parameters. */
@@ -55,7 +58,7 @@ export class Training {
 
   /** Gives parameters the values that were remembered. */
   restart(): void {
-    const parameters = new Map(this.model.trainable)
+    const parameters = new Map(this.trainable)
     noGrad(() => {
       for (const [name, value] of this.#start) ops.copy_(parameters.get(name)!, value)
     })
@@ -79,8 +82,19 @@ export class Training {
     return Array.from({ length: this.#rows.length }, (_, place) => place)
   }
 
+  /**
+   * Places of the examples of each level, a seeded split that keeps the share of each class.
+   *
+   * @throws DataError where there are too few examples for both levels.
+   */
   splitLevels(): { lower: number[]; upper: number[] } {
-    return splitLevels(this.#rows.length, this.settings.lowerFraction, mixSeed(this.settings.seed, SPLIT))
+    const { lowerFraction, seed } = this.settings
+    const isSingle = this.model.settings.problemType === 'single-label'
+    const perLevel = isSingle ? this.model.labels!.labels.length : 1
+    assertEnoughForTwoLevels(this.rowCount, { lowerFraction, perLevel, where: 'fit: examples' })
+    const keys = this.#rows.map(row => (isSingle ? (row.target as number) : null))
+    const split = stratifiedSplit(keys, { size: lowerCount(this.rowCount, lowerFraction), seed, stream: 'levels' })
+    return { lower: split.first, upper: split.second }
   }
 
   /** Steps of so many passes over so many examples. */
@@ -88,15 +102,16 @@ export class Training {
     return Math.max(1, Math.round(epochs * Math.ceil(examples / this.settings.batchSize)))
   }
 
-  /** Batches over places, in an order of their own. */
-  stream(places: readonly number[]): BatchStream {
+  /** Batches over places, in an order of their own: streams of different names differ. */
+  stream(name: string, places: readonly number[]): BatchStream {
     const { batchSize, lengthWindow, seed } = this.settings
     return new BatchStream({
       places,
       lengthOf: place => this.#rows[place]!.encoded.ids.length,
       batchSize,
       window: lengthWindow,
-      seed: mixSeed(seed, FIRST_STREAM + this.#streams++),
+      seed,
+      name,
     })
   }
 
@@ -109,8 +124,8 @@ export class Training {
     return new Level({
       parameters,
       schedule: { kind: schedule, learningRate, steps, warmupSteps: warmupStepsOf(warmupRatio, steps) },
-      // Magnitudes decay only where the upper level says so: decay would pull them towards zero, not towards the start.
-      decayOf: parameter => (options.weightDecay === undefined && levelOf(parameter) === 'upper' ? 0 : weightDecay),
+      // Magnitudes decay only where their own setting says so: decay pulls them towards zero, not towards their start.
+      decayOf: parameter => (options.weightDecay === undefined && this.model.isMagnitude(parameter) ? 0 : weightDecay),
       clip,
       betas: [adamBeta1, adamBeta2],
       eps: adamEpsilon,

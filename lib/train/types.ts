@@ -1,15 +1,12 @@
+import type { Example, TextInput } from '../data/examples.ts'
+import type { Prediction } from '../predict/index.ts'
 import type { GivenFitSettings, GivenModelSettings } from './config.ts'
 import type { Method } from './field.ts'
 
-/** One example for classification (label: name, index), regression (number) or several labels (array of names). */
-export interface Example {
-  text: string
-  pair?: string | undefined
-  label: string | number | readonly string[]
-}
+export type { Example, Prediction }
 
 /** A text to predict for, alone or with the second text of a pair. */
-export type PredictInput = string | { text: string; pair?: string | undefined }
+export type PredictInput = string | TextInput
 
 /** Settings of a new model. */
 export type ModelOptions = GivenModelSettings
@@ -99,20 +96,6 @@ export interface FitReport {
   /** Texts cut at `maxLength`. */
   truncated: { train: number; validation: number; test: number }
   history: HistoryEntry[]
-}
-
-/** A label with its score, all scores by label; the number alone for regression; all labels for multi-label. */
-export interface Prediction {
-  /** The likeliest label (single-label). */
-  label?: string
-  /** Every label that is more likely than not (multi-label). */
-  labels?: string[]
-  /** Probability of `label`, or the predicted number (regression). */
-  score?: number
-  /** Probability of each label. */
-  scores?: Record<string, number>
-  /** True where the text was cut at `maxLength`. */
-  truncated?: boolean
 }
 
 /** What a merge has been checked by. */

@@ -16,7 +16,10 @@ export function tinyModel(): string {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config()))
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer()))
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: positions }))
+  writeFileSync(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({ tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: positions }),
+  )
   writeFileSync(join(folder, 'model.safetensors'), safetensors(weightShapes()))
   return folder
 }
@@ -59,8 +62,22 @@ function tokenizer(): object {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: vocabulary.slice(0, 5).map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
-    normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+    added_tokens: vocabulary.slice(0, 5).map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
     pre_tokenizer: { type: 'BertPreTokenizer' },
     post_processor: {
       type: 'TemplateProcessing',
@@ -81,7 +98,8 @@ function tokenizer(): object {
 
 function weightShapes(): Map<string, number[]> {
   const shapes = new Map<string, number[]>()
-  const linear = (name: string, out: number, inside: number) => shapes.set(`${name}.weight`, [out, inside]).set(`${name}.bias`, [out])
+  const linear = (name: string, out: number, inside: number) =>
+    shapes.set(`${name}.weight`, [out, inside]).set(`${name}.bias`, [out])
   const norm = (name: string) => shapes.set(`${name}.weight`, [hidden]).set(`${name}.bias`, [hidden])
   shapes.set('embeddings.word_embeddings.weight', [vocabulary.length, hidden])
   shapes.set('embeddings.position_embeddings.weight', [positions, hidden])

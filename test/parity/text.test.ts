@@ -58,7 +58,10 @@ describe('text against Python', () => {
       assert.deepEqual(compact(one).slice(0, 3), expected.withoutSpecialTokens[i], JSON.stringify(inputs.full[i]))
     })
     const idsOnly = await tokenizer.encode(inputs.full.map(textInput), { truncation: false, alignment: false })
-    assert.deepEqual(idsOnly, encoded.map(({ ids, typeIds, length, truncated }) => ({ ids, typeIds, length, truncated }))) // biome-ignore format: one line
+    assert.deepEqual(
+      idsOnly,
+      encoded.map(({ ids, typeIds, length, truncated }) => ({ ids, typeIds, length, truncated })),
+    )
   }
 
   async function agreeOnText(tokenizer: Tokenizer, expected: GoldenEncodings): Promise<void> {
@@ -72,7 +75,9 @@ describe('text against Python', () => {
   async function agreeOnCuts(folder: string, side: 'left' | 'right', { cut }: GoldenEncodings): Promise<number> {
     const config = JSON.parse(readFileSync(join(folder, 'tokenizer_config.json'), 'utf8')) as Record<string, unknown>
     const changed = JSON.stringify({ ...config, truncation_side: side })
-    const tokenizer = await Tokenizer.fromDir(folderWith(folder, ['tokenizer.json'], { 'tokenizer_config.json': changed })) // biome-ignore format: one line
+    const tokenizer = await Tokenizer.fromDir(
+      folderWith(folder, ['tokenizer.json'], { 'tokenizer_config.json': changed }),
+    )
     let cuts = 0
     for (const { input, truncation, maxLength, refused, expected } of cut.filter(one => one.side === side)) {
       const texts = inputs.cut[input]!
@@ -164,7 +169,10 @@ describe('text against Python', () => {
       const changed = JSON.stringify({ ...config, ...change })
       const folder = folderWith(source, ['tokenizer.json'], { 'tokenizer_config.json': changed })
       const encoded = await (await Tokenizer.fromDir(folder)).encode(texts.map(text => ({ text })))
-      assert.deepEqual(encoded.map(one => one.ids), ids) // biome-ignore format: one line
+      assert.deepEqual(
+        encoded.map(one => one.ids),
+        ids,
+      )
       assert.deepEqual(offsetsOf(encoded), offsets)
     })
   }

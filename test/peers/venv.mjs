@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { makeOnce, assertDiskSpace } from '../../dist/lib/setup/cache.js'
+import { assertDiskSpace, folderBytes, makeOnce } from '../../dist/lib/setup/cache.js'
 import { cacheRoot } from '../../dist/lib/setup/locate.js'
 import { stderrProgress, step } from '../../dist/lib/setup/progress.js'
 import { findProgram, run, tail } from '../../dist/lib/setup/run.js'
@@ -31,15 +31,30 @@ export async function peerPython() {
   const python = join(target, 'bin', 'python')
   await makeOnce(target, stderrProgress, async (folder, scratch) => {
     assertDiskSpace(1.2e10, 'the peers in Python')
-    await step(stderrProgress, 'installing the peers in Python (about 3 GB)', async () => {
-      const base = findProgram('python3')
-      if (base === undefined) throw new Error('peers: expected python3 on PATH, got none; install Python 3.11 or later')
-      await must(base, ['-m', 'venv', folder], scratch)
-      const own = join(folder, 'bin', 'python')
-      const pip = ['-m', 'pip', 'install', '--no-input', '--no-cache-dir', '--disable-pip-version-check', '--quiet']
-      await must(own, [...pip, '--only-binary=:all:', ...packages], scratch)
-      await must(own, [...pip, ...betty.flags, betty.requirement], scratch)
-    })
+    await step(
+      stderrProgress,
+      'installing the peers in Python (about 3 GB)',
+      async () => {
+        const base = findProgram('python3')
+        if (base === undefined)
+          throw new Error('peers: expected python3 on PATH, got none; install Python 3.11 or later')
+        await must(base, ['-m', 'venv', folder], scratch)
+        const own = join(folder, 'bin', 'python')
+        const pip = [
+          '-m',
+          'pip',
+          'install',
+          '--no-input',
+          '--no-cache-dir',
+          '--no-compile',
+          '--disable-pip-version-check',
+          '--quiet',
+        ]
+        await must(own, [...pip, '--only-binary=:all:', ...packages], scratch)
+        await must(own, [...pip, ...betty.flags, betty.requirement], scratch)
+      },
+      () => `${(folderBytes(folder) / 1e9).toFixed(1)} GB`,
+    )
   })
   await assertBetty(python)
   return python

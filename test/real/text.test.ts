@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { modelFolder } from '../../lib/setup/assets.ts'
-import { type EncodedIds, type EncodedText, Tokenizer } from '../../lib/text/index.ts'
+import { type EncodedIds, Tokenizer } from '../../lib/text/index.ts'
 import { bpeFolder, hashedAlignment, hashedIds, readGolden, textInput } from '../parity/text-golden.ts'
 
 interface Digest {
@@ -22,7 +22,14 @@ interface FileDigests {
 }
 
 const data = resolve('../shared/data')
-const expected = readGolden<{ bpe: FileDigests[]; minilm: FileDigests[] }>('digests.json')
+interface Digests {
+  /** Lines of each file that were hashed. */
+  limits: { ids: number; alignment: number; pairs: number }
+  bpe: FileDigests[]
+  minilm: FileDigests[]
+}
+
+const expected = readGolden<Digests>('digests.json')
 
 /** Lines of a file; Reuters is no UTF-8 and full of control characters. */
 function linesOf(file: string, contentSha256: string): string[] {
@@ -44,6 +51,9 @@ function digest<T extends EncodedIds>(encoded: readonly T[], numbers: (one: T) =
   return { tokens, sha256: hash.digest('hex') }
 }
 
+const first = (lines: string[], kind: keyof Digests['limits']): string[] => lines.slice(0, expected.limits[kind])
+const asInput = (text: string): { text: string } => ({ text })
+
 describe('text on real lines', function () {
   this.timeout(300_000)
 
@@ -51,15 +61,14 @@ describe('text on real lines', function () {
     let lines = 0
     for (const { file, contentSha256, ids, alignment, pairs } of files) {
       const texts = linesOf(file, contentSha256)
-      const some = texts.slice(0, 4000)
-      lines += texts.length
-      const all = await tokenizer.encode(texts.map(text => ({ text })), { truncation: false, alignment: false }) // biome-ignore format: one line
-      assert.deepEqual(digest(all, hashedIds), ids, `${file}: ids`)
-      const aligned: EncodedText[] = await tokenizer.encode(some.map(text => ({ text })), { truncation: false }) // biome-ignore format: one line
+      const whole = await tokenizer.encode(first(texts, 'ids').map(asInput), { truncation: false, alignment: false })
+      assert.deepEqual(digest(whole, hashedIds), ids, `${file}: ids`)
+      const aligned = await tokenizer.encode(first(texts, 'alignment').map(asInput), { truncation: false })
       assert.deepEqual(digest(aligned, hashedAlignment), alignment, `${file}: offsets, word ids, type ids`)
-      const halves = some.map(line => textInput(line.split(/\t(.*)/s, 2)))
+      const halves = first(texts, 'pairs').map(line => textInput(line.split(/\t(.*)/s, 2)))
       const cut = await tokenizer.encode(halves, { maxLength: 32, alignment: false })
       assert.deepEqual(digest(cut, hashedIds), pairs, `${file}: pairs cut at 32`)
+      lines += whole.length
     }
     return lines
   }
@@ -71,7 +80,7 @@ describe('text on real lines', function () {
   })
 
   it('gives the ids of Python for a byte-level BPE', async () => {
-    assert.ok((await agree(await Tokenizer.fromDir(bpeFolder), expected.bpe)) > 100_000)
+    assert.ok((await agree(await Tokenizer.fromDir(bpeFolder), expected.bpe)) > 70_000)
   })
 
   it('gives the ids of Python for the WordPiece of all-MiniLM-L6-v2', async function () {
@@ -80,6 +89,6 @@ describe('text on real lines', function () {
       console.log('    skipped: all-MiniLM-L6-v2 is not in the cache; run `npx bidora-torch setup`')
       this.skip()
     }
-    assert.ok((await agree(await Tokenizer.fromDir(folder), expected.minilm)) > 100_000)
+    assert.ok((await agree(await Tokenizer.fromDir(folder), expected.minilm)) > 70_000)
   })
 })

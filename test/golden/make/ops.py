@@ -134,7 +134,7 @@ for mode in ('floor', 'trunc'):
 sample('floor_divide', self=N(5, low=-9, high=9), other=N(5, low=1))
 sample('floor_divide.Scalar', self=N(5, low=-9, high=9), other=4)
 for op in ('remainder', 'fmod'):
-    sample(f'{op}.Tensor', self=R(5) * 3, other=P(5), gradient=False)
+    sample(f'{op}.Tensor', self=R(5) * 3, other=P(5))
     sample(f'{op}.Scalar', self=N(5, low=-9, high=9), other=4)
 sample('pow.Tensor_Scalar', self=P(3, 4), exponent=2.5)
 sample('pow.Tensor_Scalar', self=R(3, 4), exponent=2, dtypes=BOTH)
@@ -234,7 +234,6 @@ sample('linalg_vector_norm', self=R(3, 4), dtypes=BOTH)
 sample('linalg_vector_norm', self=R(3, 4), dim=[0], keepdim=True)
 sample('linalg_norm', self=R(3, 4))
 sample('linalg_matrix_norm.str_ord', self=R(2, 3, 4), ord='fro')
-sample('frobenius_norm.dim', self=R(3, 4), dim=[0, 1])
 for op in ('cumsum', 'cumprod', 'logcumsumexp'):
     sample(op, self=P(3, 4), dim=1)
 sample('cumsum', self=N(3, 4), dim=1)
@@ -433,14 +432,14 @@ sample('cross_entropy_loss', self=R(3, 4), target=torch.softmax(R(3, 4), -1))
 sample('cross_entropy_loss', self=R(2, 4, 3), target=N(2, 3, high=4), ignore_index=1)
 sample('nll_loss', self=R(3, 4), target=target)
 sample('nll_loss_nd', self=R(2, 4, 3), target=N(2, 3, high=4), weight=P(4), reduction=2, fixed=['weight'])
-for op in ('mse_loss', 'l1_loss', 'smooth_l1_loss', 'huber_loss', 'soft_margin_loss'):
-    other = {'target': R(3, 4) if op != 'soft_margin_loss' else torch.sign(R(3, 4))}
-    sample(op, self=R(3, 4), **other)
-    sample(op, self=R(3, 4), **other, reduction=0)
+for op in ('mse_loss', 'l1_loss', 'smooth_l1_loss', 'huber_loss'):
+    sample(op, self=R(3, 4), target=R(3, 4))
+    sample(op, self=R(3, 4), target=R(3, 4), reduction=0)
+sample('soft_margin_loss', self=R(4), target=X(1.0, -1.0, 1.0, 1.0), fixed=['target'])
 sample('mse_loss', self=R(5), target=R(5), reduction=2, dtypes=BOTH)
-sample('binary_cross_entropy', self=P(3, 4) / 2.5, target=P(3, 4) / 2.5, weight=P(4))
+sample('binary_cross_entropy', self=P(3, 4) / 2.5, target=P(3, 4) / 2.5, weight=P(4), fixed=['target', 'weight'])
 sample('binary_cross_entropy_with_logits', self=R(3, 4), target=P(3, 4) / 2.5, dtypes=BOTH)
-sample('binary_cross_entropy_with_logits', self=R(3, 4), target=P(3, 4) / 2.5, weight=P(4), pos_weight=P(4), reduction=0)
+sample('binary_cross_entropy_with_logits', self=R(3, 4), target=P(3, 4) / 2.5, weight=P(4), pos_weight=P(4), reduction=0, fixed=['weight', 'pos_weight'])
 sample('kl_div', self=torch.log_softmax(R(3, 4), -1), target=torch.softmax(R(3, 4), -1), reduction=2)
 sample('kl_div', self=torch.log_softmax(R(3, 4), -1), target=torch.log_softmax(R(3, 4), -1), log_target=True)
 sample('cosine_similarity', x1=R(3, 4), x2=R(3, 4), dim=1)
@@ -526,30 +525,30 @@ L = lambda: [R(2, 3), R(4)]  # noqa: E731
 Q = lambda: [P(2, 3), P(4)]  # noqa: E731
 for op in ('add', 'sub', 'mul', 'div', 'maximum', 'minimum'):
     for end in ('', '_'):
-        sample(f'_foreach_{op}{end}.List', self=L(), other=Q(), gradient=False, dtypes=BOTH)
-        sample(f'_foreach_{op}{end}.Scalar', self=L(), scalar=0.7, gradient=False)
-        sample(f'_foreach_{op}{end}.ScalarList', self=L(), scalars=[0.5, 2.0], gradient=False)
+        sample(f'_foreach_{op}{end}.List', self=L(), other=Q(), dtypes=BOTH)
+        sample(f'_foreach_{op}{end}.Scalar', self=L(), scalar=0.7)
+        sample(f'_foreach_{op}{end}.ScalarList', self=L(), scalars=[0.5, 2.0])
 sample('_foreach_add_.List', self=L(), other=L(), alpha=-0.1, dtypes=BOTH)
 sample('_foreach_add_.Tensor', self=L(), other=R(), alpha=2)
 sample('_foreach_mul_.Tensor', self=L(), other=R())
 sample('_foreach_div_.Tensor', self=L(), other=P())
 for op in ('clamp_min', 'clamp_max'):
     for end in ('', '_'):
-        sample(f'_foreach_{op}{end}.Scalar', self=L(), scalar=0.1, gradient=False)
+        sample(f'_foreach_{op}{end}.Scalar', self=L(), scalar=0.1)
 for op in 'sqrt exp neg abs reciprocal log rsqrt tanh sigmoid sign'.split():
-    sample(f'_foreach_{op}', self=Q(), gradient=False)
+    sample(f'_foreach_{op}', self=Q())
     sample(f'_foreach_{op}_', self=Q())
 for op in ('addcmul', 'addcdiv'):
     for end in ('', '_'):
         for kind in ('Scalar', 'ScalarList'):
             extra = {'value': -0.1} if kind == 'Scalar' else {'scalars': [-0.1, 0.3]}
-            sample(f'_foreach_{op}{end}.{kind}', self=L(), tensor1=L(), tensor2=Q(), **extra, gradient=False, dtypes=BOTH)
+            sample(f'_foreach_{op}{end}.{kind}', self=L(), tensor1=L(), tensor2=Q(), **extra, dtypes=BOTH)
 for end in ('', '_'):
-    sample(f'_foreach_lerp{end}.Scalar', self=L(), tensors1=L(), weight=0.1, gradient=False, dtypes=BOTH)
-    sample(f'_foreach_lerp{end}.List', self=L(), tensors1=L(), weights=Q(), gradient=False)
-    sample(f'_foreach_pow{end}.Scalar', self=Q(), exponent=1.5, gradient=False)
-sample('_foreach_norm.Scalar', self=L(), ord=2, gradient=False, dtypes=BOTH)
-sample('_foreach_max', self=L(), gradient=False)
+    sample(f'_foreach_lerp{end}.Scalar', self=L(), tensors1=L(), weight=0.1, dtypes=BOTH)
+    sample(f'_foreach_lerp{end}.List', self=L(), tensors1=L(), weights=Q())
+    sample(f'_foreach_pow{end}.Scalar', self=Q(), exponent=1.5)
+sample('_foreach_norm.Scalar', self=L(), ord=2, dtypes=BOTH)
+sample('_foreach_max', self=L())
 sample('_foreach_zero_', self=L())
 sample('_foreach_copy_', self=L(), src=L())
 

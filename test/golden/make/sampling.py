@@ -5,6 +5,8 @@ Inputs are made by functions of one letter, so that a sample stays one line in t
 
 from golden import Golden  # before all other packages
 
+import zlib
+
 import torch
 
 
@@ -126,6 +128,10 @@ class Samples:
         self.cases.append({'id': key, 'op': f'aten::{op}', 'args': {name: self.store(f'{key}.{name}', value) for name, value in args.items()}})
         return key, self.cases[-1]
 
+    def close(self, key):
+        """The numbers of the next sample hang on this one's name alone: a new sample changes none but its successor."""
+        torch.manual_seed(self.golden.seed + zlib.crc32(key.encode()))
+
     def store(self, key, value):
         """What JSON holds for an argument or an output."""
         if isinstance(value, torch.Tensor):
@@ -149,25 +155,27 @@ class Samples:
             changed = written(op)
             if changed:
                 case['mutated'] = {name: self.store(f'{key}.mutated.{name}', used[name]) for name in changed if name in used}
-            elif dtype == 'float64' and gradient:
+            if dtype == 'float64' and gradient:
                 case |= self.differentiate(op, given, key, fixed)
             if tolerance is not None:
                 case['tolerance'] = tolerance
+            self.close(key)
 
     def chance(self, op, expected, /, **args):
         """A random op: only shape, dtype and range are promised."""
-        _, case = self.new(op, args)
+        key, case = self.new(op, args)
         case['random'] = expected
         out = call(op, {name: each(value, torch.clone) for name, value in args.items()})[0]
         assert list(out.shape) == expected['shape'] and dtype_name(out.dtype) == expected['dtype'], op
         assert 'min' not in expected or expected['min'] <= out.min() and out.max() <= expected['max'], op
         assert 'mean' not in expected or expected['mean'][0] <= out.double().mean() <= expected['mean'][1], op
+        self.close(key)
 
     def differentiate(self, op, args, key, fixed):
         """`gradients` and `second` of a sample, or nothing where autograd finds none."""
         live = {name: each(value, lambda t: t.clone().requires_grad_() if t.is_floating_point() and name not in fixed else t) for name, value in args.items()}
         inputs = [t for t in tensors_in(live.values()) if t.requires_grad]
-        outputs = call(op, live)
+        outputs = call(op, live | {name: each(live[name], torch.clone) for name in written(op) if name in live})
         cotangents = [each(o, lambda t: random_like(t) if t.requires_grad else None) if is_list(o) or isinstance(o, torch.Tensor) else None for o in outputs]
         loss = weighted(outputs, cotangents)
         if not inputs or not isinstance(loss, torch.Tensor):

@@ -257,6 +257,10 @@ def file_settings():
 REAL = ['cola/in_domain_train.tsv', 'cola/in_domain_dev.tsv', 'cola/out_of_domain_dev.tsv', 'sst2/train.tsv', 'sst2/dev.tsv', 'mrpc/train.tsv', 'mrpc/dev.tsv', 'rte/train.tsv', 'rte/dev.tsv', 'stsb/train.tsv', 'qnli/dev.tsv', 'qqp/train_subset.tsv', 'mnli/mnli_clare_1000.tsv', 'e2e/devset.csv', 'e2e/testset_w_refs.csv', 'ncbi-disease/test.tsv', 'reuters21578/reut2-017.sgm.gz']
 
 
+# Lines of each file: for ids, and for alignment and for pairs.
+LIMITS = {'ids': 10000, 'alignment': 2000, 'pairs': 2000}
+
+
 def digest(tokenizer, texts, align):
     """sha256 over int32, little endian: for each text its number of tokens and its ids; or its offsets (flat), word ids and type ids."""
     total = hashlib.sha256()
@@ -278,10 +282,10 @@ def digests(tokenizer):
         lines = content.decode('latin-1' if 'reut' in name else 'utf-8').split('\n')
         tokenizer.no_truncation()
         entry = {'file': name, 'contentSha256': hashlib.sha256(content).hexdigest(), 'lines': len(lines)}
-        entry['ids'] = digest(tokenizer, [[line] for line in lines], False)
-        entry['alignment'] = digest(tokenizer, [[line] for line in lines[:4000]], True)
+        entry['ids'] = digest(tokenizer, [[line] for line in lines[: LIMITS['ids']]], False)
+        entry['alignment'] = digest(tokenizer, [[line] for line in lines[: LIMITS['alignment']]], True)
         tokenizer.enable_truncation(32)
-        entry['pairs'] = digest(tokenizer, [line.split('\t', 1) for line in lines[:4000]], False)
+        entry['pairs'] = digest(tokenizer, [line.split('\t', 1) for line in lines[: LIMITS['pairs']]], False)
         result.append(entry)
     tokenizer.no_truncation()
     return result
@@ -301,5 +305,5 @@ write('bpe.json', goldens(bpe, AutoTokenizer.from_pretrained(bpe_folder)))
 write('minilm.json', goldens(wordpiece, AutoTokenizer.from_pretrained(minilm)))
 write('settings.json', {'overrides': overrides(bpe_folder), 'fileSettings': file_settings()})
 if data.is_dir():
-    golden.json('digests.json', {'tokenizers': tokenizers.__version__, 'bpe': digests(bpe), 'minilm': digests(wordpiece)})
+    golden.json('digests.json', {'tokenizers': tokenizers.__version__, 'limits': LIMITS, 'bpe': digests(bpe), 'minilm': digests(wordpiece)})
 golden.finish()

@@ -15,7 +15,7 @@ describe('host/client', () => {
   })
   afterEach(() => client.dispose())
 
-  const fit = (
+  const tune = (
     text: string,
     options: { signal?: AbortSignal; onProgress?: (value: unknown) => void; output?: string } = {},
   ) =>
@@ -27,7 +27,7 @@ describe('host/client', () => {
 
   it('reports progress in order and then the result', async () => {
     const steps: number[] = []
-    await fit('train', { onProgress: value => void steps.push((value as { step: number }).step) })
+    await tune('train', { onProgress: value => void steps.push((value as { step: number }).step) })
     assert.deepEqual(steps, [1, 2, 3, 4, 5])
   })
 
@@ -35,13 +35,13 @@ describe('host/client', () => {
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     const seen: number[] = []
-    await fit('train', { onProgress: () => void seen.push(ticks) })
+    await tune('train', { onProgress: () => void seen.push(ticks) })
     clearInterval(timer)
     assert.ok(seen.at(-1)! > seen[0]!, `ticks at each report: ${seen}`)
   })
 
   it('revives an error with class, code, details and the stack of the caller', async () => {
-    const error = await fit('explode').then(unexpected, (reason: unknown) => reason)
+    const error = await tune('explode').then(unexpected, (reason: unknown) => reason)
     assert.ok(error instanceof DataError)
     assert.equal(error.code, 'BAD')
     assert.equal(error.message, 'fit: stub')
@@ -107,13 +107,13 @@ describe('host/client', () => {
   it('refuses what is no plain data, and goes on afterwards', async () => {
     const upload = client.run('evaluate', undefined, operation => operation.upload([{ text: 'x', label: () => 1 }]))
     await assert.rejects(upload, { name: 'ArgumentError', code: 'NOT_PLAIN' })
-    await fit('train')
+    await tune('train')
   })
 
   describe('abort', () => {
     it('ends a training at its next step and tells of the checkpoint', async () => {
       const controller = new AbortController()
-      const running = fit('endless', {
+      const running = tune('endless', {
         signal: controller.signal,
         output: './run',
         onProgress: () => controller.abort(),
@@ -128,7 +128,7 @@ describe('host/client', () => {
     })
 
     it('refuses at once what was aborted before', async () => {
-      await assert.rejects(fit('train', { signal: AbortSignal.abort(new Error('why')) }), (error: Error) => {
+      await assert.rejects(tune('train', { signal: AbortSignal.abort(new Error('why')) }), (error: Error) => {
         assert.ok(error instanceof AbortError)
         assert.equal((error.cause as Error).message, 'why')
         return true
@@ -137,9 +137,9 @@ describe('host/client', () => {
 
     it('ends a wait in the queue at once', async () => {
       const first = new AbortController()
-      const running = fit('endless', { signal: first.signal })
+      const running = tune('endless', { signal: first.signal })
       const second = new AbortController()
-      const waiting = fit('train', { signal: second.signal })
+      const waiting = tune('train', { signal: second.signal })
       second.abort()
       await assert.rejects(waiting, AbortError)
       first.abort()
@@ -160,7 +160,7 @@ describe('host/client', () => {
 
   it('fails with what the callback threw', async () => {
     const own = new Error('mine')
-    const running = fit('endless', {
+    const running = tune('endless', {
       onProgress: () => {
         throw own
       },
@@ -176,24 +176,24 @@ describe('host/client', () => {
     })()
     const upload = client.run('evaluate', undefined, operation => operation.upload(broken))
     assert.equal(await upload.catch((error: unknown) => error), own)
-    await fit('train')
+    await tune('train')
   })
 
   describe('end of the thread', () => {
     it('rejects all that waits with a sentence, and what comes later too', async () => {
-      const failures = await Promise.all([fit('die').catch((e: Error) => e), fit('train').catch((e: Error) => e)])
+      const failures = await Promise.all([tune('die').catch((e: Error) => e), tune('train').catch((e: Error) => e)])
       for (const failure of failures) {
         assert.ok(failure instanceof BidoraError)
         assert.equal(failure.code, 'WORKER_ENDED')
         assert.match(failure.message, /has ended .*load the model again/)
       }
-      await assert.rejects(fit('train'), { code: 'WORKER_ENDED' })
+      await assert.rejects(tune('train'), { code: 'WORKER_ENDED' })
     })
 
     it('names an error that nobody caught in it', async () => {
-      await fit('throw later')
+      await tune('throw later')
       await delay(50)
-      await assert.rejects(fit('train'), /out of hand/)
+      await assert.rejects(tune('train'), /out of hand/)
     })
 
     it('says what to do where its program is missing', async () => {
@@ -206,7 +206,7 @@ describe('host/client', () => {
 
   describe('dispose', () => {
     it('stops what runs and what waits, and may be called twice', async () => {
-      const results = [fit('endless').catch((e: unknown) => e), fit('train').catch((e: unknown) => e)]
+      const results = [tune('endless').catch((e: unknown) => e), tune('train').catch((e: unknown) => e)]
       await delay(30)
       await Promise.all([client.dispose(), client.dispose()])
       for (const result of await Promise.all(results)) assert.ok(result instanceof AbortError, String(result))
@@ -226,7 +226,7 @@ describe('host/client', () => {
 
     it('refuses later calls by a sentence', async () => {
       await client.dispose()
-      await assert.rejects(fit('train'), {
+      await assert.rejects(tune('train'), {
         code: 'DISPOSED',
         message: /fit: expected a model, got one that was disposed/,
       })

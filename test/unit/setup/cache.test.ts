@@ -12,8 +12,13 @@ import { inScratch, write } from './surroundings.ts'
 
 const holder = fileURLToPath(new URL('holder.js', import.meta.url))
 
-function start(target: string, milliseconds: number): { child: ChildProcess; said: () => string; until: (word: string) => Promise<void> } {
-  const child = spawn(process.execPath, [holder, target, String(milliseconds)], { stdio: ['ignore', 'pipe', 'inherit'] })
+function start(
+  target: string,
+  milliseconds: number,
+): { child: ChildProcess; said: () => string; until: (word: string) => Promise<void> } {
+  const child = spawn(process.execPath, [holder, target, String(milliseconds)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout?.on('data', chunk => {
     text += chunk
@@ -87,7 +92,11 @@ describe('setup/cache', () => {
         await new Promise(done => setTimeout(done, 500))
         order.push('first')
       })
-      const second = withLock('name', async () => void order.push('second'), () => waits++)
+      const second = withLock(
+        'name',
+        async () => void order.push('second'),
+        () => waits++,
+      )
       await Promise.all([first, second])
       assert.deepEqual(order, ['first', 'second'])
       assert.equal(waits, 1)
@@ -107,7 +116,8 @@ describe('setup/cache', () => {
   it('keeps the folders of live processes when it sweeps', async () => {
     await inScratch(async () => {
       const parent = join(cacheRoot(), 'tmp')
-      for (const name of [`${processIdentity()}_abc`, 'not-ours', 'elsewhere_1_1_abc']) mkdirSync(join(parent, name), { recursive: true })
+      for (const name of [`${processIdentity()}_abc`, 'not-ours', 'elsewhere_1_1_abc'])
+        mkdirSync(join(parent, name), { recursive: true })
       await aside(async () => {})
       assert.deepEqual(readdirSync(parent).sort(), ['elsewhere_1_1_abc', 'not-ours', `${processIdentity()}_abc`].sort())
     })
@@ -121,10 +131,13 @@ describe('setup/cache', () => {
       })
       write(join(folder, 'file'), '')
       process.env.BIDORA_TORCH_CACHE = join(folder, 'file', 'cache')
-      await assert.rejects(makeOnce(join(cacheRoot(), 'kind', 'one'), silent, async () => {}), {
-        code: 'CACHE_NOT_WRITABLE',
-        message: /expected to write .*, got ENOTDIR; make the folder writable, or name another cache/,
-      })
+      await assert.rejects(
+        makeOnce(join(cacheRoot(), 'kind', 'one'), silent, async () => {}),
+        {
+          code: 'CACHE_NOT_WRITABLE',
+          message: /expected to write .*, got ENOTDIR; make the folder writable, or name another cache/,
+        },
+      )
     })
   })
 

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { findLibtorch, requireLibtorch, selectionFile, setFolder, wantedVersion } from '../../../lib/setup/find-libtorch.ts'
+import {
+  findLibtorch,
+  requireLibtorch,
+  selectionFile,
+  setFolder,
+  wantedVersion,
+} from '../../../lib/setup/find-libtorch.ts'
 import { defaultTorch } from '../../../lib/setup/versions.ts'
 import { fakeLibtorch, fakeProgram, inScratch, write } from './surroundings.ts'
 
@@ -9,7 +15,11 @@ describe('setup/find-libtorch', () => {
   it('finds nothing in an empty cache, and says what to do where one is needed', async () => {
     await inScratch(() => {
       assert.equal(findLibtorch(), undefined)
-      assert.throws(requireLibtorch, { name: 'SetupError', code: 'LIBTORCH_MISSING', message: /npx bidora-torch setup/ })
+      assert.throws(requireLibtorch, {
+        name: 'SetupError',
+        code: 'LIBTORCH_MISSING',
+        message: /npx bidora-torch setup/,
+      })
     })
   })
 
@@ -51,7 +61,8 @@ describe('setup/find-libtorch', () => {
       () => {
         assert.throws(() => findLibtorch(), {
           code: 'LIBTORCH_INVALID',
-          message: /LIBTORCH: expected a libtorch folder, got \/nowhere, which lacks lib\/libc10\.so and lib\/libtorch_cpu\.so/,
+          message:
+            /LIBTORCH: expected a libtorch folder, got \/nowhere, which lacks lib\/libc10\.so and lib\/libtorch_cpu\.so/,
         })
       },
       { LIBTORCH: '/nowhere' },

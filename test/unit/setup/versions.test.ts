@@ -11,7 +11,8 @@ describe('setup/versions', () => {
   })
 
   it('accepts what was tested, patch releases and builds included', () => {
-    for (const version of [defaultTorch, '2.11.0', '2.13.1', '2.15.0+cu132', '2.15.0+cpu']) assert.ok(isTested(version), version)
+    for (const version of [defaultTorch, '2.11.0', '2.13.1', '2.15.0+cu132', '2.15.0+cpu'])
+      assert.ok(isTested(version), version)
   })
 
   it('refuses older, newer, unreleased and other versions', () => {

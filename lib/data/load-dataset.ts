@@ -1,0 +1,26 @@
+import { ArgumentError } from '../errors.ts'
+import type { Dataset, DatasetOptions } from './dataset.ts'
+import { findDataset } from './registry.ts'
+
+/**
+ * Loads a data set by name. Parts that the folder does not hold are undefined; `info` says what it is and what is
+ * missing.
+ *
+ * @param name `spamassassin cola sst2 mrpc rte stsb qnli qqp mnli`
+ * @param dir the folder that holds one folder a data set, with its official files in it, gzipped or not.
+ * @example
+ * const { train, validation, info } = await loadDataset('rte', './data')
+ * @throws ConfigError for an unknown name, DataError or FormatError (with file and line) for data that is not as it
+ * should be.
+ */
+export async function loadDataset(name: string, dir: string, options: DatasetOptions = {}): Promise<Dataset> {
+  const entry = findDataset(name)
+  if (typeof dir !== 'string' || dir === '') {
+    throw new ArgumentError(
+      'DATA_DIR',
+      `loadDataset: expected the folder of the data sets, got ${String(dir)}; pass it`,
+      { dir },
+    )
+  }
+  return entry.load(dir, options)
+}

@@ -1,0 +1,30 @@
+export { BiDoRA, type CallOptions, type FitOptions } from './bidora.ts'
+export { type CompareOptions, compare } from './compare.ts'
+export { loadDataset } from './data/index.ts'
+export {
+  AbortError,
+  ArgumentError,
+  BidoraError,
+  ConfigError,
+  DataError,
+  FormatError,
+  SetupError,
+  ShapeError,
+  TorchError,
+  TorchOutOfMemoryError,
+} from './errors.ts'
+export type { Source } from './host/chunks.ts'
+export type {
+  CreateOptions,
+  Example,
+  FitReport,
+  HistoryEntry,
+  LoadOptions,
+  MergeReport,
+  Metrics,
+  ModelInfo,
+  Prediction,
+  PredictInput,
+  Progress,
+} from './train/types.ts'
+export { version } from './version.ts'

@@ -1,0 +1,39 @@
+import { BidoraError } from '../errors.ts'
+import { argmax, sigmoid, softmax } from './scores.ts'
+
+/** A label with its score, all scores by label; the number alone for regression; all labels for multi-label. */
+export interface Prediction {
+  /** The likeliest label (single-label). */
+  label?: string
+  /** Every label that is more likely than not (multi-label). */
+  labels?: string[]
+  /** Probability of `label`, or the predicted number (regression). */
+  score?: number
+  /** Probability of each label. */
+  scores?: Record<string, number>
+  /** True where the text was cut. */
+  truncated?: boolean
+}
+
+export type ProblemType = 'single-label' | 'regression' | 'multi-label'
+
+/**
+ * What logits say, worked out in float64: softmax over labels, a sigmoid for each label, or the number itself.
+ *
+ * @param logits [labels]
+ * @throws BidoraError where a logit is no number: such a model predicts nothing.
+ */
+export function toPrediction(logits: Float64Array, problemType: ProblemType, labels: readonly string[]): Prediction {
+  if (!logits.every(Number.isFinite)) {
+    throw new BidoraError(
+      'LOGITS_NOT_FINITE',
+      `predict: expected finite logits, got ${[...logits].join(', ')}; the model is damaged or was trained at too high a learning rate`,
+    )
+  }
+  if (problemType === 'regression') return { score: logits[0]! }
+  const probabilities = problemType === 'single-label' ? softmax(logits) : logits.map(sigmoid)
+  const scores = Object.fromEntries(labels.map((label, index) => [label, probabilities[index]!]))
+  if (problemType === 'multi-label') return { labels: labels.filter((_, index) => logits[index]! > 0), scores }
+  const best = argmax(logits)
+  return { label: labels[best]!, score: probabilities[best]!, scores }
+}

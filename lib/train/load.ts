@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import {
+  type AdapterConfig,
+  loadAdapter,
+  prepareModel,
+  readAdapterConfig,
+  type TuningSettings,
+} from '../adapters/index.ts'
+import { labelSet } from '../data/labels.ts'
+import { ConfigError, FormatError } from '../errors.ts'
+import { isJsonObject, type JsonObject, readJsonObject, SafetensorsFile } from '../io/index.ts'
+import { loadModel } from '../models/index.ts'
+import { Tokenizer } from '../text/index.ts'
+import type { GivenModelSettings, ModelSettings } from './config.ts'
+import { modelSettings } from './settings.ts'
+import { TunableModel } from './tunable-model.ts'
+import type { LoadOptions } from './types.ts'
+
+type ProblemType = ModelSettings['problemType']
+
+export interface LoadedModel {
+  readonly model: TunableModel
+  readonly base: string
+}
+
+/**
+ * Reads what `save` or `merge` wrote, an adapter of PEFT, or any Hugging Face folder with a head.
+ *
+ * @param device Where to put it, already resolved.
+ * @throws FormatError, ConfigError where the folder is not whole or not supported; nothing of it stays in memory then
+ */
+export async function loadTuned(folder: string, options: LoadOptions & { device: string }): Promise<LoadedModel> {
+  if (existsSync(join(folder, 'adapter_config.json'))) return loadAdapted(folder, options)
+  if (existsSync(join(folder, 'config.json'))) return loadWhole(folder, options)
+  throw new FormatError(
+    'NOT_A_MODEL',
+    `load: expected adapter_config.json or config.json in ${folder}, got neither; give the folder that save, merge or a run's output wrote`,
+    { folder },
+  )
+}
+
+async function loadAdapted(folder: string, options: LoadOptions & { device: string }): Promise<LoadedModel> {
+  const config = readAdapterConfig(folder)
+  const base = baseOf(folder, config, options.base)
+  const { problemType, labels } = outputsOf(folder, config, base)
+  const settings = settingsOf(config.settings, { ...options, problemType, labels, extra: config.extra })
+  const tokenizer = await Tokenizer.fromDir(existsSync(join(folder, 'tokenizer.json')) ? folder : base, {
+    modelDir: base,
+  })
+  const classifier = loadModel(base, {
+    head: 'new',
+    problemType,
+    ...(labels ? { labels } : {}),
+    dtype: settings.dtype,
+    device: options.device,
+  })
+  try {
+    loadAdapter(folder, classifier)
+    const set = labels && labelSet(labels)
+    return { model: new TunableModel({ classifier, tokenizer, settings, tuning: config.settings, labels: set }), base }
+  } catch (error) {
+    classifier.dispose()
+    throw error
+  }
+}
+
+async function loadWhole(folder: string, options: LoadOptions & { device: string }): Promise<LoadedModel> {
+  const json = readJsonObject(join(folder, 'config.json'))
+  const extra = isJsonObject(json.bidora) ? json.bidora : {}
+  const tokenizer = await Tokenizer.fromDir(folder)
+  const classifier = loadModel(folder, {
+    head: 'checkpoint',
+    dtype: options.dtype ?? 'float32',
+    device: options.device,
+  })
+  const { problemType } = classifier.config
+  const labels = problemType === 'regression' ? undefined : labelSet(classifier.config.labels)
+  const settings = settingsOf({ method: 'full' }, { ...options, problemType, labels: labels?.labels, extra })
+  prepareModel(classifier, { method: 'full' })
+  return {
+    model: new TunableModel({ classifier, tokenizer, settings, tuning: { method: 'full' }, labels }),
+    base: folder,
+  }
+}
+
+/** The folder of the pretrained model: as told, as the adapter says, or the same seen from the adapter's folder. */
+function baseOf(folder: string, config: AdapterConfig, told: string | undefined): string {
+  const candidates = told === undefined ? [config.base, resolve(folder, config.base)] : [told]
+  const found = candidates.find(path => path !== '' && existsSync(join(path, 'config.json')))
+  if (found !== undefined) return found
+  throw new ConfigError(
+    'BASE_NOT_FOUND',
+    `load: expected the pretrained model of ${folder} at ${told ?? config.base}, got no config.json there; give its folder as base`,
+    { folder, base: told ?? config.base },
+  )
+}
+
+/** What the outputs mean: as saved here; for an adapter of PEFT, as the base says where the numbers agree. */
+function outputsOf(
+  folder: string,
+  config: AdapterConfig,
+  base: string,
+): { problemType: ProblemType; labels: readonly string[] | undefined } {
+  const { problemType, labels } = config.extra
+  if (problemType === 'regression') return { problemType, labels: undefined }
+  if ((problemType === 'single-label' || problemType === 'multi-label') && Array.isArray(labels)) {
+    return { problemType, labels: labels.map(String) }
+  }
+  const count = headWidth(folder)
+  if (count === 1) return { problemType: 'regression', labels: undefined }
+  const named = readJsonObject(join(base, 'config.json')).id2label
+  const names = isJsonObject(named) ? Object.values(named).map(String) : []
+  return {
+    problemType: 'single-label',
+    labels: names.length === count ? names : Array.from({ length: count }, (_, index) => `LABEL_${index}`),
+  }
+}
+
+/** Outputs of the head that an adapter's file holds: the rows of its last layer. */
+function headWidth(folder: string): number {
+  const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
+  const last = [...file.entries].find(([name]) =>
+    /(classifier|score)(\.out_proj)?\.(modules_to_save\.)?(default\.)?weight$/.test(name),
+  )
+  if (last) return last[1].shape[0]!
+  throw new FormatError(
+    'NO_HEAD',
+    `${file.path}: expected the head of a classifier, got none; train and save it with modules_to_save`,
+    { file: file.path },
+  )
+}
+
+interface Saved extends LoadOptions {
+  readonly problemType: ProblemType
+  readonly labels: readonly string[] | undefined
+  readonly extra: JsonObject
+}
+
+function settingsOf(
+  tuning: TuningSettings,
+  { problemType, labels, extra, dtype, threads, device }: Saved,
+): ModelSettings {
+  const { method } = tuning
+  const maxLength = typeof extra.maxLength === 'number' ? extra.maxLength : undefined
+  const given: GivenModelSettings = { method, problemType, labels, maxLength, dtype, threads, device }
+  if (!('targetModules' in tuning)) return modelSettings(given).settings
+  const { rank, loraAlpha, loraDropout, targetModules, magnitudeAxis, detachNorm } = tuning
+  const targets = typeof targetModules === 'string' ? [targetModules] : targetModules
+  const own = method === 'lora' ? {} : { magnitudeAxis, detachNorm }
+  return modelSettings({ ...given, rank, loraAlpha, loraDropout, targetModules: targets, ...own }).settings
+}

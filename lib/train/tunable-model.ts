@@ -1,0 +1,116 @@
+import {
+  type AdaptedLinear,
+  adaptedLayers,
+  orthogonality,
+  trainableParameters,
+  type TuningSettings,
+} from '../adapters/index.ts'
+import type { LabelSet } from '../data/labels.ts'
+import { type Batch, classificationLoss, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { type Tensor, tensor } from '../tensor/index.ts'
+import { padBatch, type Tokenizer } from '../text/index.ts'
+import type { ModelSettings } from './config.ts'
+import type { NamedParameter } from './level.ts'
+import type { Row, Target } from './rows.ts'
+
+/** Examples of one batch as tensors. */
+export interface LevelBatch {
+  readonly inputs: Batch
+  readonly targets: Tensor
+}
+
+/** A classifier that is ready for its method, with what is needed to feed it. */
+export class TunableModel {
+  readonly classifier: SequenceClassifier
+  readonly tokenizer: Tokenizer
+  readonly settings: ModelSettings
+  readonly tuning: TuningSettings
+  /** Undefined for a regression. */
+  readonly labels: LabelSet | undefined
+  /** Everything that trains, at whatever level. */
+  readonly trainable: readonly NamedParameter[]
+  /** Longest text in tokens; `fit` may set another. */
+  maxLength: number
+  readonly #layers: readonly AdaptedLinear[]
+
+  /** @param classifier Made ready already: adapters attached, all else frozen. */
+  constructor(parts: Pick<TunableModel, 'classifier' | 'tokenizer' | 'settings' | 'tuning' | 'labels'>) {
+    this.classifier = parts.classifier
+    this.tokenizer = parts.tokenizer
+    this.settings = parts.settings
+    this.tuning = parts.tuning
+    this.labels = parts.labels
+    this.maxLength = parts.settings.maxLength
+    const { lower, upper } = trainableParameters(parts.classifier)
+    this.trainable = [...lower, ...upper]
+    this.#layers = [...adaptedLayers(parts.classifier).values()]
+  }
+
+  get parameters(): { trainable: number; total: number } {
+    const count = (tensors: readonly Tensor[]) => tensors.reduce((sum, { numel }) => sum + numel, 0)
+    return {
+      trainable: count(this.trainable.map(([, parameter]) => parameter)),
+      total: count(this.classifier.parameters()),
+    }
+  }
+
+  isMagnitude(parameter: Tensor): boolean {
+    return this.#layers.some(layer => layer.magnitude === parameter)
+  }
+
+  train(mode: boolean): void {
+    this.classifier.train(mode)
+  }
+
+  /** Puts rows on the model's device. */
+  batchOf(rows: readonly Row[]): LevelBatch {
+    const { device, dtype } = this.trainable[0]![1]
+    const padded = padBatch(
+      rows.map(row => row.encoded),
+      this.tokenizer.padding(),
+    )
+    return {
+      inputs: toBatch(padded, device),
+      targets: this.#targets(
+        rows.map(row => row.target),
+        dtype,
+        device,
+      ),
+    }
+  }
+
+  #targets(targets: readonly Target[], dtype: Tensor['dtype'], device: string): Tensor {
+    const { problemType } = this.settings
+    return tensor(targets, { dtype: problemType === 'single-label' ? 'int64' : dtype, device }) // [batch] or [batch, labels]
+  }
+
+  /** The mean task loss of a batch at the parameters' present values. */
+  loss({ inputs, targets }: LevelBatch): Tensor {
+    return classificationLoss(this.classifier.forward(inputs).logits, targets, this.settings.problemType)
+  }
+
+  /** The Gram regulariser over all adapted layers. */
+  orthogonality(): Tensor {
+    return orthogonality(this.#layers)
+  }
+
+  dispose(): void {
+    this.classifier.dispose()
+  }
+}
+
+/** What the adapters room is told of a model's settings. */
+export function tuningOf(settings: ModelSettings): TuningSettings {
+  const {
+    method,
+    rank,
+    loraAlpha,
+    loraDropout,
+    targetModules = ['query', 'value'],
+    magnitudeAxis,
+    detachNorm,
+  } = settings
+  if (method === 'full' || method === 'bitfit' || method === 'head') return { method }
+  const common = { method, rank, loraAlpha, loraDropout, targetModules }
+  return method === 'lora' ? common : { ...common, magnitudeAxis, detachNorm }
+}

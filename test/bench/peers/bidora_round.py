@@ -1,0 +1,105 @@
+"""One faithful BiDoRA search round in plain PyTorch, written well: a lower step; one upper forward whose single backward
+gives the direct gradient and v; two lower evaluations at +- epsilon v for the magnitudes alone, with the lower step's batch
+and dropout masks; restoration from copies; an upper step.
+
+Batches: { "lower": [...], "upper": [...] }. Prints { seconds, lowerLoss, upperLoss, hypergradientNorm } a round.
+"""
+
+import torch
+from bidora_layer import BidoraLinear
+from protocol import arguments, batches, prepare, serve
+from safetensors.torch import load_file
+
+
+def adapt(model, options):
+    """Query and value replaced; everything but factors, magnitudes and the head frozen."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_('classifier' in name)
+    layers = {}
+    for name, module in list(model.named_modules()):
+        if name.rsplit('.', 1)[-1] in ('query', 'value'):
+            layers[name] = BidoraLinear(module, options.rank, options.lora_alpha / options.rank, options.axis)
+            model.set_submodule(name, layers[name])
+    return layers
+
+
+def fill(model, layers, folder):
+    """Starts from an adapter folder in PEFT layout."""
+    stored = {name.removeprefix('base_model.model.'): value for name, value in load_file(f'{folder}/adapter_model.safetensors').items()}
+    used = set()
+
+    def take(parameter, *names):
+        name = next(name for name in names if name in stored)
+        parameter.data.copy_(stored[name])
+        used.add(name)
+
+    for name, layer in layers.items():
+        take(layer.lora_a, f'{name}.lora_A.weight')
+        take(layer.lora_b, f'{name}.lora_B.weight')
+        take(layer.magnitude, f'{name}.lora_magnitude_vector', f'{name}.lora_magnitude_vector_in')
+    for name, parameter in model.named_parameters():
+        if 'classifier' in name:
+            take(parameter, name)
+    assert used == set(stored), f'{folder}: not used: {sorted(set(stored) - used)}'
+
+
+def main():
+    parser = arguments(__doc__)
+    parser.add_argument('--axis', choices=('in', 'out'), default='out')
+    parser.add_argument('--orthogonality', type=float, default=1e-5)
+    parser.add_argument('--radius', type=float, default=0.01)
+    parser.add_argument('--upper-learning-rate', type=float, default=1e-3)
+    parser.add_argument('--upper-weight-decay', type=float, default=0.0)
+    options = parser.parse_args()
+    model = prepare(options)
+    layers = adapt(model, options)
+    if options.adapter:
+        fill(model, layers, options.adapter)
+    model.train()
+    upper = [layer.magnitude for layer in layers.values()]
+    lower = [p for p in model.parameters() if p.requires_grad and not any(p is m for m in upper)]
+    lower_optimizer = torch.optim.AdamW(lower, lr=options.learning_rate, weight_decay=options.weight_decay)
+    upper_optimizer = torch.optim.AdamW(upper, lr=options.upper_learning_rate, weight_decay=options.upper_weight_decay)
+    data = batches(options)
+
+    def magnitude_gradient(batch, vector, distance, copies, masks):
+        """Gradient of the lower loss for the magnitudes at V + distance * v; the regulariser does not see them."""
+        torch.set_rng_state(masks)
+        with torch.no_grad():
+            for p, copy, v in zip(lower, copies, vector):
+                torch.add(copy, v, alpha=distance, out=p)
+        return torch.autograd.grad(model(**batch).loss, upper)
+
+    def round():
+        lower_batch, upper_batch = next(data['lower']), next(data['upper'])
+        masks = torch.get_rng_state()
+        lower_loss = model(**lower_batch).loss
+        if options.orthogonality > 0:
+            lower_loss = lower_loss + options.orthogonality * sum(layer.orthogonality() for layer in layers.values()) / len(layers)
+        for p, g in zip(lower, torch.autograd.grad(lower_loss, lower)):
+            p.grad = g
+        lower_optimizer.step()
+
+        upper_loss = model(**upper_batch).loss
+        gradients = torch.autograd.grad(upper_loss, upper + lower)
+        direct, vector = gradients[: len(upper)], gradients[len(upper) :]
+        after = torch.get_rng_state()
+        epsilon = options.radius / (torch.stack([v.norm() for v in vector]).norm().item() + 1e-15)
+        copies = [p.detach().clone() for p in lower]
+        plus = magnitude_gradient(lower_batch, vector, epsilon, copies, masks)
+        minus = magnitude_gradient(lower_batch, vector, -epsilon, copies, masks)
+        with torch.no_grad():
+            for p, copy in zip(lower, copies):
+                p.copy_(copy)
+        torch.set_rng_state(after)
+        for m, d, a, b in zip(upper, direct, plus, minus):
+            m.grad = d - (a - b) / (2 * epsilon)
+        norm = torch.stack([m.grad.norm() for m in upper]).norm().item()
+        upper_optimizer.step()
+        return {'lowerLoss': lower_loss.item(), 'upperLoss': upper_loss.item(), 'hypergradientNorm': norm}
+
+    serve(round, lower=sum(p.numel() for p in lower), upper=sum(p.numel() for p in upper))
+
+
+if __name__ == '__main__':
+    main()

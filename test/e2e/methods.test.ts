@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BidoraError } from '../../lib/errors.ts'
+import { readSafetensors } from '../../lib/io/index.ts'
+import { type Example, type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
+import { tinyExamples, tinyModel } from './tiny-model.ts'
+
+const common = { device: 'cpu', maxLength: 32 } as const
+const short: FitOptions = { batchSize: 8, retrainSteps: 12, learningRate: 0.02 }
+const labelled = tinyExamples(48)
+const regression: Example[] = labelled.map(({ text, label }) => ({ text, label: label === 'spam' ? 1.5 : -0.5 }))
+const several: Example[] = labelled.map(({ text, label }, index) => ({
+  text,
+  label: index % 3 === 0 ? [label, 'third'] : [label],
+}))
+const pairs: Example[] = labelled.map(({ text, label }) => ({ text, pair: 'see you at noon', label }))
+const texts = ['the film is free now', 'lunch at noon', { text: 'you win', pair: 'a prize' }, 'very not good']
+
+interface Case {
+  name: string
+  model: ModelOptions
+  fit?: FitOptions
+  examples?: Example[]
+}
+
+const adapted = { rank: 2, loraAlpha: 4 }
+const search = { searchSteps: 6 }
+const cases: Case[] = [
+  { name: 'bidora', model: { method: 'bidora', ...adapted }, fit: search },
+  { name: 'bidora, axis in', model: { method: 'bidora', magnitudeAxis: 'in', ...adapted }, fit: search },
+  { name: 'bidora, exact', model: { method: 'bidora', ...adapted }, fit: { ...search, hypergradient: 'exact' } },
+  {
+    name: 'bidora, first-order, two lower steps',
+    model: { method: 'bidora', ...adapted },
+    fit: { ...search, hypergradient: 'first-order', unrollSteps: 2 },
+  },
+  {
+    name: 'bidora, regression',
+    model: { method: 'bidora', problemType: 'regression', ...adapted },
+    fit: search,
+    examples: regression,
+  },
+  {
+    name: 'bidora, several labels',
+    model: { method: 'bidora', problemType: 'multi-label', ...adapted },
+    fit: search,
+    examples: several,
+  },
+  {
+    name: 'bidora, pairs, float64',
+    model: { method: 'bidora', dtype: 'float64', ...adapted },
+    fit: search,
+    examples: pairs,
+  },
+  { name: 'dora', model: { method: 'dora', ...adapted } },
+  {
+    name: 'dora, axis in, norm in the graph',
+    model: { method: 'dora', magnitudeAxis: 'in', detachNorm: false, ...adapted },
+  },
+  {
+    name: 'lora, all linear layers, dropout',
+    model: { method: 'lora', targetModules: ['all-linear'], loraDropout: 0.1, ...adapted },
+  },
+  { name: 'full', model: { method: 'full' } },
+  { name: 'full, regression', model: { method: 'full', problemType: 'regression' }, examples: regression },
+  { name: 'bitfit', model: { method: 'bitfit' } },
+  { name: 'head', model: { method: 'head' } },
+]
+
+describe('every method, end to end', () => {
+  let base: string
+  let folder: string
+  before(() => {
+    base = tinyModel()
+    folder = mkdtempSync(join(tmpdir(), 'bidora-methods-'))
+  })
+  after(() => {
+    for (const path of [base, folder]) rmSync(path, { recursive: true })
+  })
+
+  for (const { name, model: options, fit, examples = labelled } of cases) {
+    it(`${name}: trains, saves, loads with bit-equal predictions, merges`, async () => {
+      const here = join(folder, name.replaceAll(/[^a-z0-9]+/g, '-'))
+      const model = await TunedModel.create(base, { ...common, ...options })
+      const report = await model.fit(examples, { ...short, ...fit, validation: examples.slice(0, 10) })
+      assert.equal(report.steps.retrain, 12)
+      assert.equal(report.steps.search, fit?.searchSteps ?? 0)
+      assert.ok(report.parameters.trainable > 0 && report.parameters.trainable <= report.parameters.total)
+      assert.ok(Number.isFinite(report.metrics.validation?.loss))
+      const predictions = await model.predict(texts)
+      const scores = await model.evaluate(examples)
+      assert.equal(predictions.length, texts.length)
+
+      await model.save(join(here, 'saved'))
+      const loaded = await TunedModel.load(join(here, 'saved'), {
+        device: 'cpu',
+        ...(options.dtype ? { dtype: options.dtype as 'float64' } : {}),
+      })
+      assert.deepEqual(loaded.info, model.info)
+      assert.deepEqual(await loaded.predict(texts), predictions)
+      assert.deepEqual(await loaded.evaluate(examples), scores)
+      assert.ok(existsSync(join(here, 'saved', 'README.md')) && existsSync(join(here, 'saved', 'tokenizer.json')))
+
+      // What was loaded can be saved again, to the same bytes.
+      await loaded.save(join(here, 'again'))
+      const weights = options.method === 'full' ? 'model.safetensors' : 'adapter_model.safetensors'
+      assert.ok(readFileSync(join(here, 'again', weights)).equals(readFileSync(join(here, 'saved', weights))))
+      loaded.dispose()
+
+      const merge = await model.merge(join(here, 'merged'))
+      assert.ok(merge.maxRelativeError <= (options.dtype === 'float64' ? 1e-12 : 1e-5), String(merge.maxRelativeError))
+      assert.ok(!existsSync(join(here, 'merged', 'adapter_config.json')))
+      // Merging leaves the model itself as it was.
+      assert.deepEqual(await model.predict(texts), predictions)
+      const plain = await TunedModel.load(join(here, 'merged'), {
+        device: 'cpu',
+        dtype: (options.dtype ?? 'float32') as 'float32',
+      })
+      assert.equal(plain.info.problemType, model.info.problemType)
+      const merged = await plain.predict(texts)
+      for (const [index, { score, scores: all }] of predictions.entries()) {
+        for (const [label, value] of Object.entries(all ?? { score: score! })) {
+          const got = all ? merged[index]!.scores![label]! : merged[index]!.score!
+          assert.ok(Math.abs(got - value) < 1e-5, `${label}: ${got} is not ${value}`)
+        }
+      }
+      plain.dispose()
+      model.dispose()
+    })
+  }
+
+  it('magnitudes move in the search and stay in the retraining; directions and head go back to their start', async () => {
+    const saved = async (fit: FitOptions) => {
+      const model = await TunedModel.create(base, { ...common, ...adapted, labels: ['ham', 'spam'] })
+      if (fit.searchSteps) await model.fit(labelled, { batchSize: 8, ...fit })
+      await model.save(join(folder, 'parts'))
+      model.dispose()
+      const tensors = readSafetensors(join(folder, 'parts', 'adapter_model.safetensors'), { copy: true })
+      const values = new Map([...tensors].map(([key, tensor]) => [key, tensor.tolist()]))
+      for (const tensor of tensors.values()) tensor.dispose()
+      return values
+    }
+    const start = await saved({})
+    const still = await saved({
+      searchSteps: 6,
+      retrainSteps: 1,
+      retrainLearningRate: 0,
+      lowerLearningRate: 0.02,
+      weightDecay: 0,
+    })
+    const moved = await saved({
+      searchSteps: 6,
+      retrainSteps: 6,
+      retrainLearningRate: 0.02,
+      lowerLearningRate: 0.02,
+      weightDecay: 0,
+    })
+    for (const [key, value] of start) {
+      if (key.includes('magnitude')) {
+        assert.notDeepEqual(still.get(key), value, key)
+        assert.deepEqual(moved.get(key), still.get(key), key)
+      } else {
+        assert.deepEqual(still.get(key), value, key)
+        assert.notDeepEqual(moved.get(key), value, key)
+      }
+    }
+  })
+
+  describe('refuses', () => {
+    const refused = async (work: () => Promise<unknown>, code: string, sentence: RegExp) => {
+      await assert.rejects(work, (error: unknown) => {
+        assert.ok(error instanceof BidoraError, String(error))
+        assert.match(error.message, sentence)
+        assert.equal(error.code, code)
+        return true
+      })
+    }
+    const withModel = async (options: ModelOptions, work: (model: TunedModel) => Promise<unknown>) => {
+      const model = await TunedModel.create(base, { ...common, ...adapted, ...options })
+      try {
+        await work(model)
+      } finally {
+        model.dispose()
+      }
+    }
+
+    it('too few rows for both levels, with the least number', () =>
+      withModel({}, model => refused(() => model.fit(tinyExamples(6), {}), 'DATA_TOO_FEW', /at least 8 rows .* got 6/)))
+
+    it('one class only', () =>
+      withModel({}, model =>
+        refused(
+          () =>
+            model.fit(
+              tinyExamples(20).filter(({ label }) => label === 'ham'),
+              {},
+            ),
+          'DATA_ONE_CLASS',
+          /only 'ham'/,
+        ),
+      ))
+
+    it('a label that is not in the list, in training and in evaluation', () =>
+      withModel({ labels: ['ham', 'eggs'] }, async model => {
+        await refused(() => model.fit(labelled, {}), 'DATA_UNKNOWN_LABEL', /'spam'/)
+        await refused(() => model.evaluate([{ text: 'a film', label: 'spam' }]), 'DATA_UNKNOWN_LABEL', /'spam'/)
+      }))
+
+    it('an empty text and a text as a score', async () => {
+      await withModel({}, model =>
+        refused(() => model.fit([...labelled, { text: ' ', label: 'ham' }], {}), 'DATA_EMPTY_TEXT', /examples\[48\]/),
+      )
+      await withModel({ problemType: 'regression' }, model =>
+        refused(() => model.fit(labelled, {}), 'DATA_LABEL', /finite number/),
+      )
+    })
+
+    it('prediction and saving before the labels are known', () =>
+      withModel({}, async model => {
+        for (const work of [() => model.predict(['a']), () => model.save(join(folder, 'early'))]) {
+          await refused(work, 'NO_LABELS', /labels/)
+        }
+        assert.ok(!existsSync(join(folder, 'early')))
+      }))
+
+    it('saving, merging and running over the pretrained model', () =>
+      withModel({ labels: ['ham', 'spam'] }, async model => {
+        await refused(() => model.save(base), 'SAVE_OVER_BASE', /pretrained model/)
+        await refused(() => model.merge(base), 'SAVE_OVER_BASE', /pretrained model/)
+        await refused(() => model.fit(labelled, { output: base }), 'SAVE_OVER_BASE', /pretrained model/)
+      }))
+
+    it('a text length that the model cannot read', async () => {
+      await refused(() => TunedModel.create(base, { maxLength: 65, labels: ['a', 'b'] }), 'CONFIG_VALUE', /at most 64/)
+      const model = await TunedModel.create(base, { labels: ['a', 'b'] })
+      assert.equal((await model.predict(['the film '.repeat(80)]))[0]!.truncated, true)
+      model.dispose()
+    })
+
+    it('targets that no layer has', () =>
+      refused(
+        () => TunedModel.create(base, { targetModules: ['querry'], labels: ['a', 'b'] }),
+        'ADAPTER_TARGET',
+        /querry/,
+      ))
+
+    it('a folder that is no model, and an adapter without its base or head', async () => {
+      await refused(() => TunedModel.load(folder), 'NOT_A_MODEL', /neither/)
+      await withModel({ labels: ['ham', 'spam'] }, model => model.save(join(folder, 'moved')))
+      const file = join(folder, 'moved', 'adapter_config.json')
+      const config = JSON.parse(readFileSync(file, 'utf8'))
+      writeFileSync(file, JSON.stringify({ ...config, base_model_name_or_path: '/nowhere' }))
+      await refused(() => TunedModel.load(join(folder, 'moved')), 'BASE_NOT_FOUND', /give its folder as base/)
+      const loaded = await TunedModel.load(join(folder, 'moved'), { base })
+      loaded.dispose()
+      cpSync(base, join(folder, 'headless'), { recursive: true })
+      await refused(() => TunedModel.load(join(folder, 'headless')), 'NO_HEAD', /head/)
+    })
+
+    it('a loss that is no number, naming the step', () =>
+      withModel({ method: 'lora' }, model =>
+        refused(
+          () => model.fit(labelled, { batchSize: 8, retrainSteps: 20, learningRate: 1e30, clip: 0, weightDecay: 0, warmupRatio: 0 }),
+          'LOSS_NOT_FINITE',
+          /train, step \d+: lowerLoss must be a finite number, got (NaN|Infinity) \(learning rate/,
+        ),
+      ))
+
+    it('a hypergradient that is no number, naming the step', () =>
+      withModel({}, model =>
+        refused(
+          () => model.fit(labelled, { batchSize: 8, searchSteps: 20, lowerLearningRate: 1e30, clip: 0, weightDecay: 0, warmupRatio: 0 }),
+          'HYPERGRADIENT_NOT_FINITE',
+          /search, step 1: hypergradient: expected finite numbers/,
+        ),
+      ))
+
+    it('parameters that the last step made no numbers', () =>
+      withModel({ method: 'lora', dtype: 'float32' }, model =>
+        refused(
+          () => model.fit(labelled, { batchSize: 8, retrainSteps: 1, learningRate: 1e39, clip: 0, weightDecay: 0, warmupRatio: 0 }),
+          'PARAMETER_NOT_FINITE',
+          /train, step 1: expected finite numbers in .* lower the learning rate/,
+        ),
+      ))
+  })
+})

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { noGrad } from '../../lib/autograd/index.ts'
+import { loadModel, saveModel } from '../../lib/models/index.ts'
+import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
+
+// Checkpoints that this library writes, read by plain transformers.
+
+const python = process.env['BIDORA_PEER_PYTHON']
+const batch = {
+  inputIds: [
+    [2, 5, 9, 4, 1],
+    [2, 7, 4, 1, 1],
+  ],
+  attentionMask: [
+    [1, 1, 1, 1, 0],
+    [1, 1, 1, 0, 0],
+  ],
+}
+
+interface Answer {
+  logits: number[][]
+}
+
+describe('peer: transformers reads saved models', function () {
+  this.timeout(300_000)
+  let folder: string
+  before(function () {
+    if (python === undefined) {
+      console.log('      skipped: BIDORA_PEER_PYTHON names no Python with transformers; npm run test:peers sets it')
+      this.skip()
+    }
+    folder = mkdtempSync(join(tmpdir(), 'bidora-peer-models-'))
+    writeFileSync(join(folder, 'inputs.json'), JSON.stringify(batch))
+  })
+  after(() => folder && rmSync(folder, { recursive: true }))
+
+  const heads = {
+    'its own head': { head: 'checkpoint' },
+    'a new head of four labels': { head: 'new', labels: ['d', 'c', 'b', 'a'] },
+    'a regression': { head: 'new', problemType: 'regression' },
+    'several labels at once': { head: 'new', labels: ['x', 'y', 'z'], problemType: 'multi-label' },
+  } as const
+
+  for (const name of ['bert-gelu', 'roberta-gelu']) {
+    for (const [what, options] of Object.entries(heads)) {
+      it(`${name} with ${what}`, () => {
+        manualSeed(1)
+        const model = loadModel(join('test/golden/models', name, 'model'), options)
+        const target = join(folder, `${name}-${what}`)
+        saveModel(model, target)
+        const expected = scope(() => {
+          const inputs = { inputIds: ids(batch.inputIds), attentionMask: ids(batch.attentionMask) }
+          return noGrad(() => model.forward({ layout: 'padded', ...inputs })).logits.tolist() as number[][]
+        })
+        model.dispose()
+        const script = join('test/peers/load_merged.py')
+        const output = execFileSync(python!, [script, target, join(folder, 'inputs.json')], { encoding: 'utf8' })
+        const { logits } = JSON.parse(output) as Answer
+        const largest = Math.max(...expected.flat().map(Math.abs))
+        assert.deepEqual(logits.map(row => row.length), expected.map(row => row.length))
+        logits.flat().forEach((value, at) => assert.ok(Math.abs(value - expected.flat()[at]!) <= 1e-5 * largest))
+      })
+    }
+  }
+})
+
+function ids(rows: number[][]) {
+  return tensor(rows, { dtype: 'int64' })
+}

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { adaptedLayers, loadAdapter, prepareModel, readAdapterConfig, saveAdapter, trainableParameters, type TuningSettings } from '../../../lib/adapters/index.ts'
+import { noGrad } from '../../../lib/autograd/index.ts'
+import { ArgumentError, FormatError } from '../../../lib/errors.ts'
+import { readSafetensors, writeSafetensors } from '../../../lib/io/index.ts'
+import type { SequenceClassifier } from '../../../lib/models/index.ts'
+import { add_, randn } from '../../../lib/ops/index.ts'
+import { manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
+import { tinyLogits, tinyModel } from './tiny-model.ts'
+
+const adapter = { rank: 2, loraAlpha: 3, targetModules: ['query', 'value'] }
+
+/** Makes a model ready and moves all that trains, as training would. */
+function trained(model: SequenceClassifier, settings: TuningSettings): void {
+  prepareModel(model, settings)
+  manualSeed(9)
+  const { lower, upper } = trainableParameters(model)
+  noGrad(() => scope(() => [...lower, ...upper].forEach(([, tensor]) => void add_(tensor, randn(tensor.shape, { dtype: tensor.dtype }), { alpha: 0.3 }))))
+}
+
+describe('adapter folders', () => {
+  let folder: string
+  const configPath = () => join(folder, 'adapter_config.json')
+  const tensorsPath = () => join(folder, 'adapter_model.safetensors')
+  const config = () => JSON.parse(readFileSync(configPath(), 'utf8')) as Record<string, unknown>
+  const changeConfig = (change: Record<string, unknown>) => writeFileSync(configPath(), JSON.stringify({ ...config(), ...change }))
+  const changeTensors = (change: (tensors: Map<string, Tensor>) => void) =>
+    scope(() => {
+      const tensors = readSafetensors(tensorsPath(), { copy: true })
+      change(tensors)
+      writeSafetensors(tensorsPath(), tensors)
+    })
+  const save = (settings: TuningSettings, kind: 'bert' | 'roberta' = 'bert') => {
+    const model = tinyModel(kind)
+    trained(model, settings)
+    saveAdapter(folder, model, { settings, base: '/models/base', extra: { id2label: { 0: 'no' } } })
+    const logits = scope(() => tinyLogits(model).tolist())
+    model.dispose()
+    return logits
+  }
+  const refused = (expected: RegExp) => {
+    const model = tinyModel()
+    const live = memoryStats().liveTensors
+    assert.throws(() => loadAdapter(folder, model), (error: Error) => error instanceof FormatError && expected.test(error.message))
+    assert.equal(adaptedLayers(model).size, 0)
+    assert.equal(memoryStats().liveTensors, live)
+    model.dispose()
+  }
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bidora-adapter-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  const kinds: [string, TuningSettings, string][] = [
+    ['lora', { method: 'lora', ...adapter }, 'LORA'],
+    ['dora', { method: 'dora', ...adapter }, 'LORA'],
+    ['bidora', { method: 'bidora', ...adapter }, 'LORA'],
+    ['bidora, norm detached, all linear layers', { method: 'bidora', ...adapter, targetModules: 'all-linear', detachNorm: true, loraDropout: 0.1 }, 'LORA'],
+    ['bidora, axis in', { method: 'bidora', ...adapter, magnitudeAxis: 'in' }, 'BIDORA'],
+    ['dora, axis in, by expression', { method: 'dora', ...adapter, magnitudeAxis: 'in', targetModules: '.*(query|dense)' }, 'BIDORA'],
+    ['head', { method: 'head' }, 'HEAD'],
+    ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
+  ]
+  for (const [name, settings, peftType] of kinds) {
+    for (const kind of ['bert', 'roberta'] as const) {
+      it(`${name} (${kind}): come back with bit-equal logits`, () => {
+        const logits = save(settings, kind)
+        assert.equal(config().peft_type, peftType)
+        const model = tinyModel(kind)
+        const read = loadAdapter(folder, model)
+        assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+        assert.equal(read.base, '/models/base')
+        assert.equal(read.taskType, 'SEQ_CLS')
+        assert.deepEqual(read.extra, { id2label: { 0: 'no' } })
+        for (const [key, value] of Object.entries(settings)) {
+          if (key !== 'targetModules') assert.deepEqual(read.settings[key as 'method'], value, key)
+        }
+        model.dispose()
+      })
+    }
+  }
+
+  it('are in PEFT\'s words', () => {
+    save({ method: 'bidora', ...adapter })
+    const prefix = 'base_model.model.bert.encoder.layer.1.attention.self.value'
+    const tensors = readSafetensors(tensorsPath())
+    assert.deepEqual(tensors.get(`${prefix}.lora_A.weight`)!.shape, [2, 8])
+    assert.deepEqual(tensors.get(`${prefix}.lora_B.weight`)!.shape, [8, 2])
+    assert.deepEqual(tensors.get(`${prefix}.lora_magnitude_vector`)!.shape, [8])
+    assert.deepEqual(tensors.get('base_model.model.classifier.weight')!.shape, [3, 8])
+    assert.equal(tensors.size, 4 * 3 + 2)
+    for (const tensor of tensors.values()) tensor.dispose()
+    const { bidora, ...fields } = config()
+    assert.deepEqual(bidora, { method: 'bidora', magnitudeAxis: 'out', detachNorm: false, id2label: { 0: 'no' } })
+    const expected = { r: 2, lora_alpha: 3, use_dora: true, target_modules: ['query', 'value'], modules_to_save: ['classifier'], task_type: 'SEQ_CLS', inference_mode: true, bias: 'none', fan_in_fan_out: false }
+    for (const [key, value] of Object.entries(expected)) assert.deepEqual(fields[key], value)
+  })
+
+  it('in-axis magnitudes have a name of their own', () => {
+    save({ method: 'bidora', ...adapter, magnitudeAxis: 'in' })
+    const names = [...readSafetensors(tensorsPath()).entries()].map(([name, tensor]) => (tensor.dispose(), name))
+    assert.ok(names.some(name => name.endsWith('.lora_magnitude_vector_in')) && !names.some(name => name.endsWith('.lora_magnitude_vector')))
+  })
+
+  it('names in camelCase and all-linear are written so that PEFT finds them', () => {
+    save({ method: 'lora', ...adapter, targetModules: ['intermediate.dense'] })
+    save({ method: 'lora', ...adapter, targetModules: 'all-linear' })
+    const targets = config().target_modules as string[]
+    assert.ok(targets.includes('bert.pooler.dense') && targets.length === 13)
+  })
+
+  it('are not for the method full, nor for a model that is not ready', () => {
+    const model = tinyModel()
+    assert.throws(() => saveAdapter(folder, model, { settings: { method: 'full' }, base: '' }), ArgumentError)
+    assert.throws(() => saveAdapter(folder, model, { settings: { method: 'lora', ...adapter }, base: '' }), /expected a model with adapters/)
+    model.dispose()
+  })
+
+  describe('reading', () => {
+    it('takes both spellings of the magnitude', () => {
+      const logits = save({ method: 'bidora', ...adapter })
+      changeTensors(tensors => {
+        for (const [name, tensor] of [...tensors]) {
+          if (!name.endsWith('lora_magnitude_vector')) continue
+          tensors.delete(name)
+          tensors.set(name + '.weight', tensor)
+        }
+      })
+      const model = tinyModel()
+      loadAdapter(folder, model)
+      assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+      model.dispose()
+    })
+
+    it('lists all that is missing, unexpected and of another shape together', () => {
+      save({ method: 'lora', ...adapter })
+      const prefix = 'base_model.model.bert.encoder.layer.0.attention.self'
+      changeTensors(tensors => {
+        tensors.delete(`${prefix}.query.lora_A.weight`)
+        tensors.set(`${prefix}.key.lora_A.weight`, randn([2, 8]))
+        tensors.set(`${prefix}.value.lora_B.weight`, randn([2, 8]))
+      })
+      refused(/1 missing: .*query\.lora_A\.weight; 1 unexpected: .*key\.lora_A\.weight; 1 of another shape: .*value\.lora_B\.weight \(expected \[8, 2\], got \[2, 8\]\)/)
+    })
+
+    it('refuses a folder without the head, and says so first', () => {
+      save({ method: 'lora', ...adapter })
+      changeTensors(tensors => ['weight', 'bias'].forEach(name => void tensors.delete(`base_model.model.classifier.${name}`)))
+      refused(/got no head: nothing of classifier/)
+    })
+
+    it('refuses a magnitude that the method has not, and a method without its magnitude', () => {
+      save({ method: 'bidora', ...adapter })
+      changeConfig({ use_dora: false, bidora: {} })
+      refused(/unexpected: .*lora_magnitude_vector/)
+      save({ method: 'lora', ...adapter })
+      changeConfig({ use_dora: true, bidora: {} })
+      refused(/missing: .*lora_magnitude_vector/)
+    })
+
+    it('refuses a base of another size', () => {
+      save({ method: 'lora', ...adapter, targetModules: ['query'] })
+      changeTensors(tensors => tensors.set('base_model.model.classifier.weight', randn([2, 8])))
+      refused(/classifier\.weight \(expected \[3, 8\], got \[2, 8\]\)/)
+    })
+
+    const unsupported: Record<string, unknown> = {
+      bias: 'all',
+      fan_in_fan_out: true,
+      rank_pattern: { query: 4 },
+      alpha_pattern: { query: 4 },
+      layers_to_transform: [0],
+      layers_pattern: 'layer',
+      exclude_modules: ['key'],
+      init_lora_weights: 'pissa',
+      layer_replication: [[0, 1]],
+      lora_bias: true,
+      use_qalora: true,
+      trainable_token_indices: [1],
+      target_parameters: ['x'],
+      megatron_config: { a: 1 },
+      loftq_config: { loftq_bits: 4 },
+      alora_invocation_tokens: [1],
+      something_of_tomorrow: 7,
+    }
+    for (const [key, value] of Object.entries(unsupported)) {
+      it(`refuses ${key} = ${JSON.stringify(value)} by name`, () => {
+        save({ method: 'lora', ...adapter })
+        changeConfig({ [key]: value })
+        refused(new RegExp(`got ${key} = `))
+      })
+    }
+
+    it('names every unsupported field at once', () => {
+      save({ method: 'lora', ...adapter })
+      changeConfig({ bias: 'all', lora_bias: true })
+      refused(/got (bias|lora_bias) = .*, (bias|lora_bias) = /)
+    })
+
+    it('passes over fields that say nothing, and takes other ways of filling a new adapter', () => {
+      const logits = save({ method: 'lora', ...adapter })
+      changeConfig({ corda_config: null, peft_version: '0.99.0', revision: 'main', tomorrow: null, another: {}, init_lora_weights: 'gaussian', qalora_group_size: 8 })
+      const model = tinyModel()
+      loadAdapter(folder, model)
+      assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+      model.dispose()
+    })
+
+    it('carries out use_rslora: alpha / sqrt(r)', () => {
+      save({ method: 'lora', ...adapter })
+      changeConfig({ use_rslora: true })
+      const model = tinyModel()
+      loadAdapter(folder, model)
+      for (const layer of adaptedLayers(model).values()) assert.ok(Math.abs(layer.scaling - 3 / Math.sqrt(2)) < 1e-15)
+      model.dispose()
+    })
+
+    it('refuses what is no adapter', () => {
+      save({ method: 'lora', ...adapter })
+      for (const [change, expected] of [
+        [{ peft_type: 'IA3' }, /expected peft_type LORA .*got "IA3"/],
+        [{ peft_type: 'HEAD' }, /peft_type/],
+        [{ peft_type: 'toString' }, /peft_type/],
+        [{ r: '2' }, /expected r to be a number, got "2"/],
+        [{ target_modules: null }, /expected target_modules/],
+        [{ use_dora: true }, /expected use_dora false for method 'lora'/],
+      ] as const) {
+        const before = config()
+        changeConfig(change)
+        refused(expected)
+        writeFileSync(configPath(), JSON.stringify(before))
+      }
+      assert.throws(() => readAdapterConfig(join(folder, 'nowhere')), FormatError)
+    })
+
+    it('refuses an axis that the type does not have', () => {
+      save({ method: 'bidora', ...adapter })
+      changeConfig({ bidora: { method: 'bidora', magnitudeAxis: 'in' } })
+      refused(/expected magnitudeAxis 'out' with peft_type LORA/)
+      save({ method: 'bidora', ...adapter, magnitudeAxis: 'in' })
+      changeConfig({ bidora: { method: 'bidora', magnitudeAxis: 'out' } })
+      refused(/expected magnitudeAxis 'in' with peft_type BIDORA/)
+    })
+  })
+})

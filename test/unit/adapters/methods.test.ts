@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { adaptedLayers, detachAdapters, prepareModel, trainableParameters, type TuningSettings } from '../../../lib/adapters/index.ts'
+import { grad } from '../../../lib/autograd/index.ts'
+import { square, sum } from '../../../lib/ops/index.ts'
+import { memoryStats, scope } from '../../../lib/tensor/index.ts'
+import { tinyLogits, tinyModel } from './tiny-model.ts'
+
+const adapter = { rank: 2, loraAlpha: 4, targetModules: ['query', 'value'] }
+const names = (settings: TuningSettings) => {
+  const model = tinyModel()
+  prepareModel(model, settings)
+  const { lower, upper } = trainableParameters(model)
+  model.dispose()
+  return { lower: lower.map(([name]) => name), upper: upper.map(([name]) => name) }
+}
+const paths = [0, 1].flatMap(layer => ['query', 'value'].map(kind => `bert.encoder.layer.${layer}.attention.self.${kind}`))
+const of = (...kinds: string[]) => paths.flatMap(path => kinds.map(kind => `${path}.${kind}`))
+const head = ['classifier.weight', 'classifier.bias']
+
+describe('methods', () => {
+  it('bidora: directions and head below, magnitudes above', () =>
+    assert.deepEqual(names({ method: 'bidora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: of('magnitude') }))
+  it('dora: all on one level', () => assert.deepEqual(names({ method: 'dora', ...adapter }), { lower: [...of('loraA', 'loraB', 'magnitude'), ...head], upper: [] }))
+  it('lora', () => assert.deepEqual(names({ method: 'lora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: [] }))
+  it('head', () => assert.deepEqual(names({ method: 'head' }), { lower: head, upper: [] }))
+  it('head with more modules', () =>
+    assert.deepEqual(names({ method: 'head', head: ['classifier', 'pooler'] }).lower, ['bert.pooler.dense.weight', 'bert.pooler.dense.bias', ...head]))
+  it('bitfit: every bias and the head', () => {
+    const { lower } = names({ method: 'bitfit' })
+    assert.ok(head.every(name => lower.includes(name)))
+    assert.ok(lower.every(name => name.endsWith('.bias') || name === 'classifier.weight'))
+    assert.equal(lower.filter(name => name.includes('layer.0')).length, 8)
+  })
+  it('full: everything', () => {
+    const model = tinyModel()
+    const all = model.namedParameters().map(([name]) => name)
+    model.dispose()
+    assert.deepEqual(names({ method: 'full' }), { lower: all, upper: [] })
+  })
+
+  for (const method of ['bidora', 'dora', 'lora'] as const) {
+    for (const magnitudeAxis of ['out', 'in'] as const) {
+      it(`${method}, axis ${magnitudeAxis}: the output starts as the base model's; exactly what trains gets gradients`, () => {
+        const model = tinyModel('bert', 'float64')
+        scope(() => {
+          const base = tinyLogits(model).tolist() as number[][]
+          prepareModel(model, { method, ...adapter, magnitudeAxis })
+          const logits = tinyLogits(model)
+          ;(logits.tolist() as number[][]).forEach((row, i) => row.forEach((value, k) => assert.ok(Math.abs(value - base[i]![k]!) < 1e-14)))
+          const { lower, upper } = trainableParameters(model)
+          const gradients = grad(sum(square(logits)), [...lower, ...upper].map(([, tensor]) => tensor))
+          assert.ok(gradients.every(gradient => (gradient.reshape([-1]).tolist() as number[]).every(Number.isFinite)))
+          assert.equal(model.namedParameters().filter(([, tensor]) => tensor.requiresGrad).length, lower.length + upper.length)
+        })
+        model.dispose()
+      })
+    }
+  }
+
+  it('attach and detach leave the base as it was, and no tensor behind', () => {
+    const model = tinyModel()
+    const live = memoryStats().liveTensors
+    const before = scope(() => tinyLogits(model).tolist())
+    const modules = model.namedModules().map(([path, module]) => [path, module.constructor.name])
+    prepareModel(model, { method: 'bidora', ...adapter })
+    assert.equal(adaptedLayers(model).size, 4)
+    scope(() => void tinyLogits(model))
+    detachAdapters(model)
+    assert.deepEqual(scope(() => tinyLogits(model).tolist()), before)
+    assert.deepEqual(model.namedModules().map(([path, module]) => [path, module.constructor.name]), modules)
+    assert.equal(memoryStats().liveTensors, live)
+    model.dispose()
+  })
+
+  it('another method after detaching trains only its own', () => {
+    const model = tinyModel()
+    prepareModel(model, { method: 'bitfit' })
+    prepareModel(model, { method: 'lora', ...adapter })
+    assert.deepEqual(trainableParameters(model).lower.map(([name]) => name), [...of('loraA', 'loraB'), ...head])
+    model.dispose()
+  })
+
+  it('refuses adapters on adapters, and leaves the model as it is', () => {
+    const model = tinyModel()
+    prepareModel(model, { method: 'lora', ...adapter })
+    assert.throws(() => prepareModel(model, { method: 'dora', ...adapter }), /expected a model without adapters/)
+    assert.equal(adaptedLayers(model).size, 4)
+    model.dispose()
+  })
+
+  it('refuses a model with nothing to classify with', () => {
+    const model = tinyModel()
+    assert.throws(() => prepareModel(model, { method: 'head', head: [] }), /head: expected a head to train/)
+    model.dispose()
+  })
+
+  it('refuses a weight that another module shares', () => {
+    const model = tinyModel()
+    const [one, two] = paths.map(path => model.getModule(path) as unknown as { weight: unknown })
+    one!.weight = two!.weight
+    assert.throws(() => prepareModel(model, { method: 'lora', ...adapter }), /expected a weight of its own in .*query, got one that .*value shares/)
+    model.dispose()
+  })
+})

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { memoryStats, tensor, zeros } from '../../../lib/torch.ts'
+
+describe('memory without scopes', function () {
+  this.timeout(120_000)
+
+  it('2,000 results of 4 MiB in one synchronous loop stay below 1 GiB resident', () => {
+    // In a process of its own: the resident size of this one is the other tests' too.
+    const torch = new URL('../../../lib/torch.js', import.meta.url).href
+    const code = `
+      import { ones } from ${JSON.stringify(torch)}
+      const x = ones([1024, 1024]); let peak = 0
+      for (let i = 0; i < 2000; i++) { x.add(i); if (i % 20 === 0) peak = Math.max(peak, process.memoryUsage().rss) }
+      console.log(peak)`
+    const peak = Number(execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }))
+    assert.ok(peak > 0 && peak < 2 ** 30, `resident ${peak}`)
+  })
+
+  it('a million small operators keep fewer than 50,000 live handles', () => {
+    const x = tensor([1, 2, 3])
+    let most = 0
+    for (let i = 0; i < 1_000_000; i++) {
+      x.add(1)
+      if (i % 1000 === 0) most = Math.max(most, memoryStats().liveTensors)
+    }
+    assert.ok(most > 1000 && most < 50_000, `live ${most}`)
+  })
+
+  it('reports its bytes to V8 in steps', () => {
+    const before = memoryStats().reportedBytes
+    const x = zeros([4096, 1024])
+    assert.ok(memoryStats().reportedBytes - before >= 8 * 2 ** 20)
+    x.dispose()
+    assert.ok(Math.abs(memoryStats().reportedBytes - memoryStats().liveBytes) < 8 * 2 ** 20)
+  })
+})

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { BatchStream } from '../../../lib/train/batch-stream.ts'
+
+const places = Array.from({ length: 23 }, (_, index) => index * 2)
+const stream = (options: Partial<ConstructorParameters<typeof BatchStream>[0]> = {}) =>
+  new BatchStream({ places, lengthOf: place => 40 - place, batchSize: 5, window: 2, seed: 3, name: 'lower', ...options })
+const take = (from: BatchStream, count: number) => Array.from({ length: count }, () => from.next())
+
+describe('BatchStream', () => {
+  it('goes over every place once an epoch, in another order each time', () => {
+    const own = stream()
+    const epochs = [take(own, 5), take(own, 5)]
+    for (const epoch of epochs) assert.deepEqual(epoch.flat().sort((a, b) => a - b), places)
+    assert.notDeepEqual(epochs[0], epochs[1])
+  })
+
+  it('the same seed and name give the same order, another name another', () => {
+    assert.deepEqual(take(stream(), 12), take(stream(), 12))
+    assert.notDeepEqual(take(stream(), 5), take(stream({ name: 'upper' }), 5))
+    assert.notDeepEqual(take(stream(), 5), take(stream({ seed: 4 }), 5))
+  })
+
+  it('goes on exactly where its state was taken, also at the end of an epoch', () => {
+    for (const taken of [0, 3, 5, 7]) {
+      const own = stream()
+      take(own, taken)
+      const resumed = stream()
+      resumed.load(JSON.parse(JSON.stringify(own.state())))
+      assert.deepEqual(take(resumed, 9), take(own, 9))
+    }
+  })
+
+  it('sorts by length within the window alone', () => {
+    const spread = (batches: number[][]) =>
+      batches.reduce((sum, batch) => sum + Math.max(...batch) - Math.min(...batch), 0) / batches.length
+    assert.ok(spread(take(stream({ window: 5 }), 5)) < spread(take(stream({ window: 1 }), 5)))
+  })
+})

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { ConfigError } from '../../../lib/errors.ts'
+import { ALIASES, FIELDS, type FieldName, PRESETS } from '../../../lib/train/config.ts'
+import { accepts, defaultOf, METHODS } from '../../../lib/train/field.ts'
+import { describeSettings, fitSettings, flagOf, modelSettings, valueFromText } from '../../../lib/train/settings.ts'
+
+const names = Object.keys(FIELDS) as FieldName[]
+const fit = (model: object, options: object) => fitSettings(modelSettings(model), options)
+
+/** The error's sentence, after checking that it is a ConfigError with a code. */
+function refusal(work: () => unknown, code: string): string {
+  try {
+    work()
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error))
+    assert.equal(error.code, code)
+    return error.message
+  }
+  throw new assert.AssertionError({ message: `expected a ConfigError ${code}, got none` })
+}
+
+describe('settings', () => {
+  it('fills in defaults by method', () => {
+    const { settings } = modelSettings({})
+    assert.equal(settings.method, 'bidora')
+    assert.equal(settings.magnitudeAxis, 'out')
+    assert.equal(settings.detachNorm, false)
+    assert.equal(modelSettings({ method: 'dora' }).settings.detachNorm, true)
+    const bidora = fit({}, {})
+    assert.deepEqual([bidora.searchEpochs, bidora.lowerFraction, bidora.unrollSteps, bidora.radius], [1, 0.8, 1, 0.01])
+    assert.deepEqual([bidora.hypergradient, bidora.orthogonality, bidora.upperWeightDecay], ['finite-difference', 1e-5, 0])
+    assert.equal(bidora.lowerLearningRate, bidora.retrainLearningRate)
+    assert.equal(fit({ method: 'full' }, {}).retrainLearningRate, 5e-5)
+  })
+
+  it('epochs and learningRate are short for the retrain settings', () => {
+    const settings = fit({}, { epochs: 5, learningRate: 0.25 })
+    assert.deepEqual([settings.retrainEpochs, settings.retrainLearningRate, settings.lowerLearningRate], [5, 0.25, 0.25])
+    assert.match(
+      refusal(() => fit({}, { epochs: 1, retrainEpochs: 2 }), 'CONFIG_TWICE'),
+      /'retrainEpochs'/,
+    )
+  })
+
+  it('a preset fills in what is not given and what the method reads', () => {
+    const settings = fit({ preset: 'paper', rank: 6 }, { upperLearningRate: 0.5 })
+    assert.equal(settings.rank, 6)
+    assert.equal(settings.magnitudeAxis, 'in')
+    assert.equal(settings.adamBeta2, 0.98)
+    assert.equal(settings.upperLearningRate, 0.5)
+    assert.equal(settings.searchSteps, 20_000)
+    assert.equal(fit({ preset: 'paper' }, { searchEpochs: 2 }).searchSteps, undefined)
+    assert.equal(modelSettings({ method: 'lora', preset: 'paper' }).settings.magnitudeAxis, 'out')
+  })
+
+  it('every value of a preset is one that its setting accepts', () => {
+    for (const preset of Object.values(PRESETS)) {
+      for (const [name, value] of Object.entries(preset)) {
+        assert.ok(accepts(FIELDS[name as FieldName], value), `${name} = ${value}`)
+      }
+    }
+  })
+
+  it('every default is accepted by its own setting', () => {
+    for (const name of names) {
+      for (const method of METHODS) {
+        const value = defaultOf(FIELDS[name] as never, method)
+        if (value !== undefined) assert.ok(accepts(FIELDS[name], value), `${name} = ${value}`)
+      }
+    }
+  })
+
+  it('the seed and the length of the model hold for fit unless it is given others', () => {
+    const model = modelSettings({ seed: 7, maxLength: 40 })
+    assert.deepEqual([fitSettings(model, {}).seed, fitSettings(model, {}).maxLength], [7, 40])
+    assert.equal(fitSettings(model, { seed: 8 }).seed, 8)
+  })
+
+  it('undefined means not given', () => {
+    assert.equal(modelSettings({ rank: undefined }).settings.rank, 8)
+    assert.equal(fit({ method: 'lora' }, { radius: undefined }).radius, 0.01)
+  })
+
+  describe('refuses', () => {
+    const cases: [string, object, object, string, RegExp][] = [
+      ['an unknown name, with the nearest', { rnak: 4 }, {}, 'CONFIG_UNKNOWN', /fromPretrained: there is no setting 'rnak'; did you mean 'rank'\?/],
+      ['an unknown name in fit', {}, { upperLearningrate: 1 }, 'CONFIG_UNKNOWN', /'upperLearningRate'/],
+      ['a flag for a setting', {}, { 'batch-size': 3 }, 'CONFIG_UNKNOWN', /'batchSize'/],
+      ['a name like no other', {}, { zzzzzzzzzz: 1 }, 'CONFIG_UNKNOWN', /known are .*batchSize/],
+      ['a setting of the model in fit', {}, { rank: 4 }, 'CONFIG_STAGE', /give it to fromPretrained/],
+      ['a setting of fit in the model', { batchSize: 4 }, {}, 'CONFIG_STAGE', /give it to fit/],
+      ['a wrong type', { rank: '8' }, {}, 'CONFIG_VALUE', /rank must be an integer of at least 1, got '8'/],
+      ['a fraction for an integer', { rank: 2.5 }, {}, 'CONFIG_VALUE', /got 2.5/],
+      ['NaN', {}, { radius: Number.NaN }, 'CONFIG_VALUE', /radius must be a number above 0, got NaN/],
+      ['a value below the range', {}, { batchSize: 0 }, 'CONFIG_VALUE', /at least 1/],
+      ['a value above the range', {}, { warmupRatio: 1.5 }, 'CONFIG_VALUE', /at most 1/],
+      ['a fraction of all', {}, { lowerFraction: 1 }, 'CONFIG_VALUE', /above 0 and at most 0.99/],
+      ['a mistyped choice', { method: 'bidroa' }, {}, 'CONFIG_VALUE', /did you mean 'bidora'\?/],
+      ['a boolean as text', {}, { resume: 'yes' }, 'CONFIG_VALUE', /true or false/],
+      ['an empty list', { targetModules: [] }, {}, 'CONFIG_VALUE', /list of names/],
+      ['a device of another kind', { device: 'tpu' }, {}, 'CONFIG_VALUE', /'auto', 'cpu', 'cuda' or 'cuda:N'/],
+      ['a later task', { task: 'token-classification' }, {}, 'CONFIG_LATER', /comes in a later version/],
+      ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
+      ['a later method', { method: 'adapter' }, {}, 'CONFIG_LATER', /comes in a later version/],
+      ['a later hypergradient', {}, { hypergradient: 'neumann' }, 'CONFIG_LATER', /comes in a later version/],
+      ['what the method does not read', { method: 'lora' }, { upperLearningRate: 1 }, 'CONFIG_METHOD', /'lora' does not read 'upperLearningRate'/],
+      ['an axis without a magnitude', { method: 'lora', magnitudeAxis: 'in' }, {}, 'CONFIG_METHOD', /'bidora' or 'dora'/],
+      ['a rank without an adapter', { method: 'full', rank: 4 }, {}, 'CONFIG_METHOD', /does not read 'rank'/],
+      ['a radius without a difference', {}, { hypergradient: 'exact', radius: 0.1 }, 'CONFIG_METHOD', /does not read 'radius'/],
+      ['steps and epochs', {}, { searchSteps: 3, searchEpochs: 1 }, 'CONFIG_TWICE', /both say how long/],
+      ['steps and epochs by a short name', {}, { retrainSteps: 3, epochs: 1 }, 'CONFIG_TWICE', /both say how long/],
+      ['resume without output', {}, { resume: true }, 'CONFIG_VALUE', /resume needs the 'output' folder/],
+      ['labels for a regression', { problemType: 'regression', labels: ['a', 'b'] }, {}, 'CONFIG_METHOD', /has no labels/],
+      ['a label twice', { labels: ['a', 'a'] }, {}, 'CONFIG_VALUE', /differ/],
+      ['one label', { labels: ['a'] }, {}, 'CONFIG_VALUE', /two or more/],
+    ]
+    for (const [what, model, options, code, sentence] of cases) {
+      it(`${what}: ${JSON.stringify({ ...model, ...options })}`, () => {
+        assert.match(
+          refusal(() => fit(model, options), code),
+          sentence,
+        )
+      })
+    }
+  })
+
+  it('a name of the call that is no setting passes only where it is said', () => {
+    const model = modelSettings({})
+    fitSettings(model, { validation: [] } as object, ['validation'])
+    assert.throws(() => fitSettings(model, { validation: [] } as object), ConfigError)
+  })
+
+  it('flags and texts of the command line', () => {
+    assert.equal(flagOf('loraAlpha'), '--lora-alpha')
+    assert.deepEqual(valueFromText('targetModules', 'query, value'), ['query', 'value'])
+    assert.equal(valueFromText('radius', '1e-3'), 0.001)
+    assert.equal(valueFromText('radius', 'far'), 'far')
+    assert.equal(valueFromText('batchSize', ''), '')
+    assert.equal(valueFromText('resume', 'true'), true)
+    assert.equal(valueFromText('device', 'cpu'), 'cpu')
+    const lines = describeSettings()
+    assert.equal(lines.length, names.length)
+    const rate = lines.find(({ name }) => name === 'retrainLearningRate')
+    assert.match(rate?.default ?? '', /^0.001, full 0.00005/)
+    for (const { doc, allowed } of lines) assert.ok(doc.endsWith('.') && allowed.length > 0)
+    const flags = new Set(lines.map(({ flag }) => flag))
+    assert.equal(flags.size, lines.length)
+    for (const alias of Object.keys(ALIASES)) assert.ok(!flags.has(flagOf(alias)))
+  })
+
+  it('every setting is read outside its declaration', () => {
+    const folders = ['train', 'predict'].map(room => resolve('lib', room))
+    const files = folders.flatMap(folder => readdirSync(folder).map(file => join(folder, file)))
+    const sources = files.filter(file => !/(config|field)\.ts$/.test(file)).map(file => readFileSync(file, 'utf8'))
+    assert.ok(sources.length > 10, `${sources.length} files`)
+    const unread = names.filter(name => !sources.some(source => new RegExp(`\\b${name}\\b`).test(source)))
+    assert.deepEqual(unread, [])
+  })
+})
