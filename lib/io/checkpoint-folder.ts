@@ -69,7 +69,9 @@ function openSharded(folder: string, index: string, options: ReadOptions): Check
   const tensor = (name: string): Tensor => {
     const file = files.get(wanted.get(name) ?? '')
     if (file) return file.tensor(name)
-    throw new ArgumentError('NO_TENSOR', `${index}: expected a tensor ${JSON.stringify(name)}, got none of that name`, { name })
+    throw new ArgumentError('NO_TENSOR', `${index}: expected a tensor ${JSON.stringify(name)}, got none of that name`, {
+      name,
+    })
   }
   return { path: index, entries, tensor }
 }

@@ -35,9 +35,9 @@ export function findJsonFault(text: string): JsonFault | undefined {
       }
       if (character < ' ') return false
       if (character !== '\\') continue
-      const escape = text[at + 1] ?? ''
-      if (escape === 'u' && /^[0-9a-fA-F]{4}$/.test(text.slice(at + 2, at + 6))) at += 5
-      else if (escape !== '' && '"\\/bfnrt'.includes(escape)) at++
+      const escaped = text[at + 1] ?? ''
+      if (escaped === 'u' && /^[0-9a-fA-F]{4}$/.test(text.slice(at + 2, at + 6))) at += 5
+      else if (escaped !== '' && '"\\/bfnrt'.includes(escaped)) at++
       else return false
     }
     return false

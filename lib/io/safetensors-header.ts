@@ -163,7 +163,9 @@ function checkLayout(entries: readonly TensorEntry[], dataLength: number, proble
     position = Math.max(position, end)
   }
   if (position < dataLength) {
-    problems.push(`expected data of ${position} bytes, got ${dataLength}: ${dataLength - position} bytes belong to no tensor`)
+    problems.push(
+      `expected data of ${position} bytes, got ${dataLength}: ${dataLength - position} bytes belong to no tensor`,
+    )
   }
 }
 

@@ -46,9 +46,12 @@ function makeHeader(path: string, entries: [string, Tensor][], metadata: Record<
   }
   let offset = 0
   for (const [name, tensor] of entries) {
-    if (name === '__metadata__') refuse('expected no tensor of the name "__metadata__", which the format reserves; rename it')
-    if (/\p{Surrogate}/u.test(name)) refuse(`expected names of whole characters, got ${JSON.stringify(name)}; rename the tensor`)
-    const kind = stored.get(tensor.dtype) ?? refuse(`${name}: expected a dtype that the format holds, got ${tensor.dtype}`)
+    if (name === '__metadata__')
+      refuse('expected no tensor of the name "__metadata__", which the format reserves; rename it')
+    if (/\p{Surrogate}/u.test(name))
+      refuse(`expected names of whole characters, got ${JSON.stringify(name)}; rename the tensor`)
+    const kind =
+      stored.get(tensor.dtype) ?? refuse(`${name}: expected a dtype that the format holds, got ${tensor.dtype}`)
     const end = offset + tensor.numel * itemSize[tensor.dtype]
     header.push([name, { dtype: kind.name, shape: tensor.shape, data_offsets: [offset, end] }])
     offset = end

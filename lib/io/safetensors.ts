@@ -52,10 +52,14 @@ export class SafetensorsFile {
   tensor(name: string): Tensor {
     const entry = this.entries.get(name)
     if (!entry) {
-      throw new ArgumentError('NO_TENSOR', `${this.path}: expected a tensor ${JSON.stringify(name)}, got none of that name`, {
-        file: this.path,
-        name,
-      })
+      throw new ArgumentError(
+        'NO_TENSOR',
+        `${this.path}: expected a tensor ${JSON.stringify(name)}, got none of that name`,
+        {
+          file: this.path,
+          name,
+        },
+      )
     }
     if (entry.dtype === 'bool') this.#checkBools(entry)
     const shared = this.#view(entry, entry.dtype)

@@ -14,6 +14,8 @@ export interface PaddedBatch {
   readonly tokenTypeIds?: Tensor
   /** False where it is known that no token is padding: attention then needs no mask. */
   readonly hasPadding?: boolean
+  /** Least and largest token where they are known, so that a foreign tokenizer is told from a fault on the device. */
+  readonly tokenRange?: readonly [least: number, largest: number]
 }
 
 /** The input of a model: a record of tensors that says how its texts are laid out. Other layouts will join the padded one. */
@@ -39,13 +41,20 @@ export function toBatch(arrays: PaddedArrays, device = 'cpu'): Batch {
   const shape = [...arrays.shape]
   const count = shape.reduce((product, size) => product * size, 1)
   if (shape.length !== 2 || count === 0) {
-    throw new ArgumentError('EMPTY_BATCH', `toBatch: expected a shape [batch, seq] with tokens, got [${shape.join(', ')}]`)
+    throw new ArgumentError(
+      'EMPTY_BATCH',
+      `toBatch: expected a shape [batch, seq] with tokens, got [${shape.join(', ')}]`,
+    )
   }
   const upload = (array: BigInt64Array | Int32Array, name: string): Tensor => {
     if (array.length === count) return tensor(array, { shape, device })
-    throw new ShapeError('BATCH_SHAPE', `toBatch: expected ${count} ${name} for [${shape.join(', ')}], got ${array.length}`, {
-      shapes: [shape, [array.length]],
-    })
+    throw new ShapeError(
+      'BATCH_SHAPE',
+      `toBatch: expected ${count} ${name} for [${shape.join(', ')}], got ${array.length}`,
+      {
+        shapes: [shape, [array.length]],
+      },
+    )
   }
   return {
     layout: 'padded',
@@ -53,6 +62,7 @@ export function toBatch(arrays: PaddedArrays, device = 'cpu'): Batch {
     attentionMask: upload(arrays.attentionMask, 'attentionMask'),
     ...(arrays.tokenTypeIds ? { tokenTypeIds: upload(arrays.tokenTypeIds, 'tokenTypeIds') } : {}),
     hasPadding: hasZero(arrays.attentionMask),
+    tokenRange: rangeOf(arrays.inputIds),
   }
 }
 
@@ -68,19 +78,28 @@ export function batchToDevice(batch: Batch, device: string): Batch {
 }
 
 /**
- * Checks that a batch is one a model can read: its layout, equal shapes [batch, seq], at most `maxLength` tokens.
+ * Checks that a batch is one a model can read: its layout, equal shapes [batch, seq], at most `maxLength` tokens a text,
+ * all of them below `vocabSize`.
  *
- * @throws ArgumentError for another layout, ShapeError with both shapes.
+ * @throws ArgumentError for another layout or a foreign token, ShapeError with both shapes.
  */
-export function checkBatch(batch: Batch, maxLength: number): void {
+export function checkBatch(batch: Batch, maxLength: number, vocabSize: number): void {
   requirePadded(batch, 'forward')
   const { shape } = batch.inputIds
   if (shape.length !== 2) throw unfit('inputIds [batch, seq]', shape)
   for (const name of ['attentionMask', 'tokenTypeIds'] as const) {
     const other = batch[name]?.shape
-    if (other && other.join() !== shape.join()) throw unfit(`${name} of the shape [${shape.join(', ')}] of inputIds`, other)
+    if (other && other.join() !== shape.join())
+      throw unfit(`${name} of the shape [${shape.join(', ')}] of inputIds`, other)
   }
   if (shape[1]! > maxLength) throw unfit(`at most ${maxLength} tokens a text (cut longer ones)`, shape)
+  const [least, largest] = batch.tokenRange ?? [0, 0]
+  if (least >= 0 && largest < vocabSize) return
+  throw new ArgumentError(
+    'FOREIGN_TOKEN',
+    `forward: expected tokens from 0 to ${vocabSize - 1}, got ${least < 0 ? least : largest}; use the model's own tokenizer`,
+    { vocabSize, tokenRange: batch.tokenRange },
+  )
 }
 
 /** What attention needs of a batch, for scores of `dtype`. */
@@ -100,6 +119,16 @@ const hidden: Partial<Record<DType, number>> = { float64: 8e307, float32: 1.5e38
 
 function hasZero(mask: BigInt64Array | Int32Array): boolean {
   return mask instanceof BigInt64Array ? mask.includes(0n) : mask.includes(0)
+}
+
+function rangeOf(ids: BigInt64Array | Int32Array): [number, number] {
+  let least = ids[0]!
+  let largest = ids[0]!
+  for (const id of ids) {
+    if (id < least) least = id
+    if (id > largest) largest = id
+  }
+  return [Number(least), Number(largest)]
 }
 
 function requirePadded(batch: { layout: string }, where: string): void {

@@ -18,19 +18,19 @@ export class BertModel extends Module {
   readonly embeddings: Embeddings
   readonly encoder: Encoder
   readonly pooler: Pooler
-  readonly #maxLength: number
+  readonly #config: EncoderConfig
 
   constructor(config: EncoderConfig, placement: Placement = {}) {
     super()
     this.embeddings = new Embeddings(config, placement, { lookUp: positionsFromZero })
     this.encoder = new Encoder(config, placement)
     this.pooler = new Pooler(config, placement)
-    this.#maxLength = config.maxPositionEmbeddings
+    this.#config = config
   }
 
   /** Hidden states of a batch, each [batch, seq, hidden]. */
   forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
-    checkBatch(batch, this.#maxLength)
+    checkBatch(batch, this.#config.maxPositionEmbeddings, this.#config.vocabSize)
     const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
     const every = options.hiddenStates ?? false
     const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })

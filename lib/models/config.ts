@@ -30,11 +30,17 @@ export interface EncoderConfig {
 type Check = readonly [expected: string, passes: (value: unknown) => boolean]
 
 const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
-const token: Check = ['a whole number from 0 or null', value => value === null || (Number.isSafeInteger(value) && (value as number) >= 0)]
+const token: Check = [
+  'a whole number from 0 or null',
+  value => value === null || (Number.isSafeInteger(value) && (value as number) >= 0),
+]
 const probability: Check = ['a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]
 const optionalProbability: Check = ['a number from 0 to 1 or null', value => value === null || probability[1](value)]
 const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
-const knownActivation: Check = [`one of ${activationNames.join(', ')}`, value => activationNames.includes(value as string)]
+const knownActivation: Check = [
+  `one of ${activationNames.join(', ')}`,
+  value => activationNames.includes(value as string),
+]
 
 /** Fields that are read, by their name here; what a file leaves out has the default of its model type. */
 const fields = {

@@ -32,7 +32,11 @@ function startsOf(module: Module, std: number): [name: string, start: Start][] {
   const zero: Start = tensor => init.constant(tensor, 0)
   const normal: Start = tensor => init.normal(tensor, { std })
   if (module instanceof Linear) return [['weight', normal], ...(module.bias ? [['bias', zero] as [string, Start]] : [])]
-  if (module instanceof LayerNorm) return [['weight', tensor => init.constant(tensor, 1)], ['bias', zero]]
+  if (module instanceof LayerNorm)
+    return [
+      ['weight', tensor => init.constant(tensor, 1)],
+      ['bias', zero],
+    ]
   if (!(module instanceof Embedding)) return []
   const row = module.paddingIndex
   return [['weight', row === undefined ? normal : tensor => init.zeroRow(normal(tensor), row)]]

@@ -42,10 +42,14 @@ const floatingDtypes: readonly DType[] = ['float64', 'float32', 'bfloat16', 'flo
 export function loadModel(folder: string, options: LoadModelOptions = {}): SequenceClassifier {
   const { task = 'text-classification', head = 'checkpoint', pooler = 'checkpoint' } = options
   if (task !== 'text-classification') {
-    throw new ConfigError('TASK', `loadModel: expected the task text-classification, got ${task}; others are not there yet`, {
-      key: 'task',
-      allowed: ['text-classification'],
-    })
+    throw new ConfigError(
+      'TASK',
+      `loadModel: expected the task text-classification, got ${task}; others are not there yet`,
+      {
+        key: 'task',
+        allowed: ['text-classification'],
+      },
+    )
   }
   const placement = checkPlacement(options)
   const file = join(folder, 'config.json')
@@ -57,7 +61,8 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new')
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith('classifier')) || (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
+    (head === 'new' && path.startsWith('classifier')) ||
+    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
@@ -127,7 +132,9 @@ function withHead(config: EncoderConfig, options: LoadModelOptions, folder: stri
     refuse(`expected ${problemType === 'single-label' ? 'two labels or more' : 'a label'}, got ${labels.length}`)
   }
   if (!isNew && labels.length !== config.labels.length) {
-    refuse(`expected ${config.labels.length} labels for the checkpoint's head, got ${labels.length}; ask for a new head`)
+    refuse(
+      `expected ${config.labels.length} labels for the checkpoint's head, got ${labels.length}; ask for a new head`,
+    )
   }
   return { ...config, labels, problemType }
 }
@@ -150,7 +157,8 @@ function requireFit(
   const mismatch = compareState(model, given)
   if (mismatch) problems.unshift(describeMismatch(mismatch, path => sources.get(path) ?? toDiskName(path)))
   if (problems.length === 0) return
-  const headIsWrong = mismatch && [...mismatch.missing, ...mismatch.wrongShape.map(wrong => wrong.path)].some(isHeadPath)
+  const headIsWrong =
+    mismatch && [...mismatch.missing, ...mismatch.wrongShape.map(wrong => wrong.path)].some(isHeadPath)
   const advice = headIsWrong ? "ask for a new head (head: 'new')" : 'check that config.json belongs to these weights'
   throw new FormatError(
     'CHECKPOINT_MISMATCH',

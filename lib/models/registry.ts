@@ -17,9 +17,13 @@ export function familyOf(modelType: unknown, where: string): ModelFamily {
   const found = families.find(family => family.modelType === modelType)
   if (found) return found
   const got = modelType === undefined ? 'none' : JSON.stringify(modelType)
-  throw new ConfigError('MODEL_TYPE', `${where}: expected a model_type of ${modelTypes.join(', ')}, got ${got}; use another model`, {
-    key: 'model_type',
-    allowed: modelTypes,
-    got: modelType,
-  })
+  throw new ConfigError(
+    'MODEL_TYPE',
+    `${where}: expected a model_type of ${modelTypes.join(', ')}, got ${got}; use another model`,
+    {
+      key: 'model_type',
+      allowed: modelTypes,
+      got: modelType,
+    },
+  )
 }

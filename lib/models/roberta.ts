@@ -25,6 +25,7 @@ export class RobertaModel extends Module {
   readonly encoder: Encoder
   /** Longest text that it can read, in tokens. */
   readonly maxLength: number
+  readonly #vocabSize: number
 
   /** @throws ConfigError where the configuration names no padding token: positions count from it. */
   constructor(config: EncoderConfig, placement: Placement = {}) {
@@ -36,11 +37,12 @@ export class RobertaModel extends Module {
     this.embeddings = new Embeddings(config, placement, { lookUp: positionsAfter(padding), paddingIndex: padding })
     this.encoder = new Encoder(config, placement)
     this.maxLength = config.maxPositionEmbeddings - padding - 1
+    this.#vocabSize = config.vocabSize
   }
 
   /** Hidden states of a batch, each [batch, seq, hidden]. */
   forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
-    checkBatch(batch, this.maxLength)
+    checkBatch(batch, this.maxLength, this.#vocabSize)
     const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
     const every = options.hiddenStates ?? false
     const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })

@@ -42,8 +42,12 @@ export const activationNames: readonly string[] = [...activations.keys()]
 export function activation(name: string): Activation {
   const found = activations.get(name)
   if (found) return found
-  throw new ConfigError('ACTIVATION', `activation: expected one of ${activationNames.join(', ')}, got ${JSON.stringify(name)}`, {
-    key: name,
-    allowed: activationNames,
-  })
+  throw new ConfigError(
+    'ACTIVATION',
+    `activation: expected one of ${activationNames.join(', ')}, got ${JSON.stringify(name)}`,
+    {
+      key: name,
+      allowed: activationNames,
+    },
+  )
 }

@@ -21,7 +21,10 @@ export class Embedding extends Module {
     super()
     const { paddingIndex, ...placement } = options
     if (paddingIndex !== undefined && !(Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < count)) {
-      throw new ArgumentError('MODULE', `Embedding: expected a paddingIndex from 0 to ${count - 1}, got ${paddingIndex}`)
+      throw new ArgumentError(
+        'MODULE',
+        `Embedding: expected a paddingIndex from 0 to ${count - 1}, got ${paddingIndex}`,
+      )
     }
     this.paddingIndex = paddingIndex
     this.weight = parameter(normal(empty([count, dimension], placement)))

@@ -50,9 +50,13 @@ export function zeroRow(table: Tensor, row: number): Tensor {
 export function fanIn(tensor: Tensor): number {
   const count = tensor.ndim < 2 ? 0 : tensor.shape.slice(1).reduce((product, size) => product * size, 1)
   if (count > 0) return count
-  throw new ShapeError('SHAPE_MISMATCH', `fanIn: expected a weight [out, in] with an input, got [${tensor.shape.join(', ')}]`, {
-    got: tensor.shape,
-  })
+  throw new ShapeError(
+    'SHAPE_MISMATCH',
+    `fanIn: expected a weight [out, in] with an input, got [${tensor.shape.join(', ')}]`,
+    {
+      got: tensor.shape,
+    },
+  )
 }
 
 function change(tensor: Tensor, draw: () => unknown): Tensor {

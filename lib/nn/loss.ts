@@ -51,11 +51,7 @@ export interface BinaryCrossEntropyOptions {
  *
  * @throws ShapeError where the shapes differ.
  */
-export function binaryCrossEntropy(
-  logits: Tensor,
-  target: Tensor,
-  options: BinaryCrossEntropyOptions = {},
-): Tensor {
+export function binaryCrossEntropy(logits: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
   if (!sameShape(logits, target)) throw mismatch('binaryCrossEntropy', 'equal shapes', logits, target)
   return binaryCrossEntropyWithLogits(...inOneDtype(logits, target), options)
 }

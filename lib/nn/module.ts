@@ -76,9 +76,13 @@ export abstract class Module {
     if (path === '') return this
     const found = find(this, path)?.value
     if (found instanceof Module) return found
-    throw new ArgumentError('MODULE', `getModule: expected a module at ${path}, got none there; namedModules lists the paths`, {
-      path,
-    })
+    throw new ArgumentError(
+      'MODULE',
+      `getModule: expected a module at ${path}, got none there; namedModules lists the paths`,
+      {
+        path,
+      },
+    )
   }
 
   /**
@@ -88,7 +92,8 @@ export abstract class Module {
    */
   setModule(path: string, module: Module): void {
     this.getModule(path)
-    if (path === '') throw new ArgumentError('MODULE', 'setModule: expected the path of a module below this one, got ""')
+    if (path === '')
+      throw new ArgumentError('MODULE', 'setModule: expected the path of a module below this one, got ""')
     const { owner, name } = find(this, path)!
     owner[name] = module
   }
@@ -102,7 +107,9 @@ export abstract class Module {
     const found = find(this, path)
     const old = found?.value
     if (!found || !(old instanceof Tensor) || !(isParameter(old) || isBuffer(old))) {
-      throw new ArgumentError('MODULE', `setTensor: expected a parameter or buffer at ${path}, got none there`, { path })
+      throw new ArgumentError('MODULE', `setTensor: expected a parameter or buffer at ${path}, got none there`, {
+        path,
+      })
     }
     if (old === tensor) return
     found.owner[found.name] = takeRole(tensor, old)
@@ -121,7 +128,12 @@ export abstract class Module {
         const dtype = isFloating(value.dtype) ? (placement.dtype ?? value.dtype) : value.dtype
         const device = placement.device ?? value.device
         if (dtype === value.dtype && device === value.device) continue
-        const replacement = moved.get(value) ?? takeRole(noGrad(() => to(value, { dtype, device })), value)
+        const replacement =
+          moved.get(value) ??
+          takeRole(
+            noGrad(() => to(value, { dtype, device })),
+            value,
+          )
         moved.set(value, replacement)
         ;(module as unknown as Owner)[name] = replacement
       }
@@ -162,7 +174,9 @@ function childrenOf(module: Module): [string, Module][] {
   return Object.entries(module).flatMap(([name, value]: Item): [string, Module][] => {
     if (value instanceof Module) return [[name, value]]
     if (!Array.isArray(value)) return []
-    return value.flatMap((item, index) => (item instanceof Module ? [[`${name}.${index}`, item] as [string, Module]] : []))
+    return value.flatMap((item, index) =>
+      item instanceof Module ? [[`${name}.${index}`, item] as [string, Module]] : [],
+    )
   })
 }
 

@@ -64,7 +64,10 @@ export function isBuffer(tensor: Tensor): boolean {
 export function setLevel(tensor: Tensor, level: Level): void {
   const role = roles.get(tensor)
   if (role?.kind !== 'parameter') {
-    throw new ArgumentError('MODULE', 'setLevel: expected a parameter, got another tensor; make it one with parameter()')
+    throw new ArgumentError(
+      'MODULE',
+      'setLevel: expected a parameter, got another tensor; make it one with parameter()',
+    )
   }
   role.level = level
 }

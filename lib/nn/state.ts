@@ -55,9 +55,13 @@ export function describeMismatch(mismatch: StateMismatch, name: (path: string) =
 export function loadState(module: Module, state: ReadonlyMap<string, Tensor>): void {
   const mismatch = compareState(module, state)
   if (mismatch) {
-    throw new FormatError('STATE_MISMATCH', `loadState: expected the names and shapes of the module, got ${describeMismatch(mismatch)}`, {
-      ...mismatch,
-    })
+    throw new FormatError(
+      'STATE_MISMATCH',
+      `loadState: expected the names and shapes of the module, got ${describeMismatch(mismatch)}`,
+      {
+        ...mismatch,
+      },
+    )
   }
   noGrad(() => {
     for (const [path, tensor] of stateOf(module)) copy_(tensor, state.get(path)!)

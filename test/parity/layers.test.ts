@@ -69,7 +69,9 @@ describe('parity: starts of layers, bit for bit', () => {
         const made = make[id.replace(`-${dtype}`, '')]!(dtype)
         const parts = 'parameters' in made ? made.parameters() : [made]
         assert.equal(parts.length, tensors.length)
-        parts.forEach((part, at) => exact(part, golden.tensor({ tensor: tensors[at]! }), `${id}.${at}`))
+        parts.forEach((part, at) => {
+          exact(part, golden.tensor({ tensor: tensors[at]! }), `${id}.${at}`)
+        })
         for (const part of parts) part.dispose()
       })
     })
@@ -105,7 +107,10 @@ describe('parity: losses', () => {
     it(test.id, () => {
       scope(() => {
         const options = Object.fromEntries(
-          Object.entries(test.options).map(([key, value]) => [key, typeof value === 'object' ? golden.tensor(value) : value]),
+          Object.entries(test.options).map(([key, value]) => [
+            key,
+            typeof value === 'object' ? golden.tensor(value) : value,
+          ]),
         ) as { reduction?: Reduction }
         const logits = leaf(test.logits)
         const loss = { crossEntropy, binaryCrossEntropy, meanSquaredError }[test.kind](

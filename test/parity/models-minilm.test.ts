@@ -32,7 +32,9 @@ describe('parity: MiniLM', () => {
   })
 
   it('has the weights of the golden files', () => {
-    const digest = createHash('sha256').update(readFileSync(join(folder, 'model.safetensors'))).digest('hex')
+    const digest = createHash('sha256')
+      .update(readFileSync(join(folder, 'model.safetensors')))
+      .digest('hex')
     assert.equal(digest, golden.cases.weightsSha256)
   })
 

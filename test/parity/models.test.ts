@@ -11,7 +11,10 @@ import { assertClose, type Golden, openGolden, type TensorReference } from './ad
 interface Case {
   id: string
   dtype: 'float32' | 'float64'
-  inputs: Record<'inputIds' | 'attentionMask', TensorReference> & { tokenTypeIds?: TensorReference; labels: TensorReference }
+  inputs: Record<'inputIds' | 'attentionMask', TensorReference> & {
+    tokenTypeIds?: TensorReference
+    labels: TensorReference
+  }
   logits: TensorReference
   hiddenStates?: { tensors: string[] }
   lastHiddenRows?: { positions: [number, number][]; values: TensorReference }
@@ -54,7 +57,11 @@ function checkGradients(test: Case, golden: Golden<Cases>, model: SequenceClassi
   const loss = classificationLoss(model.forward(batchOf(test, golden)).logits, labels, model.config.problemType)
   assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
   const named = model.namedParameters()
-  const gradients = grad(loss, named.map(([, parameter]) => parameter), { allowUnused: true })
+  const gradients = grad(
+    loss,
+    named.map(([, parameter]) => parameter),
+    { allowUnused: true },
+  )
   const byName = new Map(named.map(([path], at) => [toDiskName(path), gradients[at] as Tensor]))
   let largest = 0
   for (const [name, reference] of Object.entries(test.gradients)) {

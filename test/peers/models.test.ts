@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noGrad } from '../../lib/autograd/index.ts'
-import { loadModel, saveModel } from '../../lib/models/index.ts'
+import { type LoadModelOptions, loadModel, saveModel } from '../../lib/models/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
 
 // Checkpoints that this library writes, read by plain transformers.
 
-const python = process.env['BIDORA_PEER_PYTHON']
+const python = process.env.BIDORA_PEER_PYTHON
 const batch = {
   inputIds: [
     [2, 5, 9, 4, 1],
@@ -23,6 +23,8 @@ const batch = {
 
 interface Answer {
   logits: number[][]
+  labels: Record<string, string>
+  problemType: string
 }
 
 describe('peer: transformers reads saved models', function () {
@@ -38,33 +40,42 @@ describe('peer: transformers reads saved models', function () {
   })
   after(() => folder && rmSync(folder, { recursive: true }))
 
-  const heads = {
-    'its own head': { head: 'checkpoint' },
-    'a new head of four labels': { head: 'new', labels: ['d', 'c', 'b', 'a'] },
-    'a regression': { head: 'new', problemType: 'regression' },
-    'several labels at once': { head: 'new', labels: ['x', 'y', 'z'], problemType: 'multi-label' },
-  } as const
+  const several = { head: 'new', labels: ['x', 'y', 'z'], problemType: 'multi-label' } as const
+  const saved: [what: string, name: string, problemType: string, options: LoadModelOptions][] = [
+    ['its own head', 'bert-gelu', 'single_label_classification', {}],
+    ['several labels at once', 'bert-gelu', 'multi_label_classification', several],
+    ['four labels', 'roberta-gelu', 'single_label_classification', { head: 'new', labels: ['d', 'c', 'b', 'a'] }],
+    ['a regression', 'roberta-gelu', 'regression', { head: 'new', problemType: 'regression' }],
+  ]
 
-  for (const name of ['bert-gelu', 'roberta-gelu']) {
-    for (const [what, options] of Object.entries(heads)) {
-      it(`${name} with ${what}`, () => {
-        manualSeed(1)
-        const model = loadModel(join('test/golden/models', name, 'model'), options)
-        const target = join(folder, `${name}-${what}`)
-        saveModel(model, target)
-        const expected = scope(() => {
-          const inputs = { inputIds: ids(batch.inputIds), attentionMask: ids(batch.attentionMask) }
-          return noGrad(() => model.forward({ layout: 'padded', ...inputs })).logits.tolist() as number[][]
-        })
-        model.dispose()
-        const script = join('test/peers/load_merged.py')
-        const output = execFileSync(python!, [script, target, join(folder, 'inputs.json')], { encoding: 'utf8' })
-        const { logits } = JSON.parse(output) as Answer
-        const largest = Math.max(...expected.flat().map(Math.abs))
-        assert.deepEqual(logits.map(row => row.length), expected.map(row => row.length))
-        logits.flat().forEach((value, at) => assert.ok(Math.abs(value - expected.flat()[at]!) <= 1e-5 * largest))
+  for (const [what, name, problemType, options] of saved) {
+    it(`${name} with ${what}`, () => {
+      manualSeed(1)
+      const model = loadModel(join('test/golden/models', name, 'model'), options)
+      const target = join(folder, `${name}-${what}`)
+      saveModel(model, target)
+      const expected = scope(() => {
+        const inputs = { inputIds: ids(batch.inputIds), attentionMask: ids(batch.attentionMask) }
+        return noGrad(() => model.forward({ layout: 'padded', ...inputs })).logits.tolist() as number[][]
       })
-    }
+      const { labels } = model.config
+      model.dispose()
+      const output = execFileSync(python!, ['test/peers/load_merged.py', target, join(folder, 'inputs.json')], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      const answer = JSON.parse(output) as Answer
+      assert.deepEqual(Object.values(answer.labels), labels)
+      assert.equal(answer.problemType, problemType)
+      assert.deepEqual(
+        answer.logits.map(row => row.length),
+        expected.map(row => row.length),
+      )
+      const largest = Math.max(...expected.flat().map(Math.abs))
+      answer.logits.flat().forEach((value, at) => {
+        assert.ok(Math.abs(value - expected.flat()[at]!) <= 1e-5 * largest)
+      })
+    })
   }
 })
 

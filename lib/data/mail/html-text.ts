@@ -21,7 +21,8 @@ export function htmlToText(html: string): string {
     const open = html.indexOf('<', at)
     if (open < 0) break
     out += fold(html.slice(at, open))
-    const name = /^<[/!?]?([a-z][a-z0-9]*|--|)/i.exec(html.slice(open, open + 24))![1]!.toLowerCase()
+    const tag = /^<(?:[/!?]?([a-z][a-z0-9]*)|(!--))/i.exec(html.slice(open, open + 24))
+    const name = (tag?.[1] ?? tag?.[2] ?? '').toLowerCase()
     if (name === '' && !/[/!?]/.test(html[open + 1] ?? '')) {
       out += '<' // a lone one is text
       at = open + 1
@@ -29,7 +30,7 @@ export function htmlToText(html: string): string {
     }
     const close = html.indexOf('>', open)
     if (close < 0) return tidy(out) // never closed: it takes the rest of the page with it, as in a browser
-    const hidden = name === '--' || (silent.has(name) && html[open + 1] !== '/')
+    const hidden = name === '!--' || (silent.has(name) && html[open + 1] !== '/')
     at = (hidden ? endOf(html, name, open, endless) : undefined) ?? close + 1
     out += lines.has(name) ? '\n' : gaps.has(name) ? ' ' : ''
   }
@@ -37,7 +38,7 @@ export function htmlToText(html: string): string {
 }
 
 const ends: Readonly<Record<string, RegExp>> = {
-  '--': /-->/g,
+  '!--': /-->/g,
   script: /<\/script/gi,
   style: /<\/style/gi,
   title: /<\/title/gi,
@@ -49,7 +50,7 @@ function endOf(html: string, name: string, from: number, endless: Set<string>): 
   const pattern = ends[name]!
   pattern.lastIndex = from
   const found = pattern.exec(html)
-  if (found !== null) return name === '--' ? pattern.lastIndex : found.index
+  if (found !== null) return name === '!--' ? pattern.lastIndex : found.index
   endless.add(name)
   return undefined
 }

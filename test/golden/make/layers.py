@@ -3,7 +3,7 @@
 from golden import Golden  # before all other packages
 
 import torch
-from layer import bidora_linear, combined, direction_norm, DIM, merged_weight, orthogonality
+from layer import DIM, bidora_linear, direction_norm, merged_weight, orthogonality
 
 SEED = 20241
 golden = Golden('layers', SEED, {'float64': 1e-12})

@@ -6,7 +6,6 @@ Every parameter is random, LayerNorms and biases too, so that a swapped or skipp
 """
 
 import hashlib
-import json
 import math
 import sys
 from pathlib import Path

@@ -110,6 +110,9 @@ def weighted(values, cotangents):
     return total
 
 
+REDUCTIONS = ['none', 'mean', 'sum']  # libtorch's 0, 1, 2; house names in JSON
+
+
 def random_like(tensor):
     return torch.randn(tensor.shape, dtype=torch.float64)
 
@@ -125,7 +128,8 @@ class Samples:
     def new(self, op, args):
         count = self.counts[op] = self.counts.get(op, 0) + 1
         key = f'{op}/{count}'
-        self.cases.append({'id': key, 'op': f'aten::{op}', 'args': {name: self.store(f'{key}.{name}', value) for name, value in args.items()}})
+        stored = {name: REDUCTIONS[value] if name == 'reduction' else self.store(f'{key}.{name}', value) for name, value in args.items()}
+        self.cases.append({'id': key, 'op': f'aten::{op}', 'args': stored})
         return key, self.cases[-1]
 
     def close(self, key):

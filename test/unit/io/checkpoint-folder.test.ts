@@ -8,7 +8,8 @@ import { scope, tensor } from '../../../lib/tensor/index.ts'
 
 describe('io/checkpoint-folder', () => {
   let folder: string
-  const index = (map: unknown) => writeJson(join(folder, 'model.safetensors.index.json'), { metadata: {}, weight_map: map })
+  const index = (map: unknown) =>
+    writeJson(join(folder, 'model.safetensors.index.json'), { metadata: {}, weight_map: map })
   const shard = (name: string, ...tensors: string[]) =>
     scope(() =>
       writeSafetensors(join(folder, name), Object.fromEntries(tensors.map((key, at) => [key, tensor([at + 0.5])]))),

@@ -65,7 +65,12 @@ describe('io/json', () => {
   }
 
   it('refuses a key given twice, also when it is spelled otherwise', () => {
-    for (const text of ['{"a":1,"b":2,"a":3}', '{"a":1,"\\u0061":2}', '[{"x":{"y":1,"y":1}}]', '{"__proto__":1,"__proto__":2}']) {
+    for (const text of [
+      '{"a":1,"b":2,"a":3}',
+      '{"a":1,"\\u0061":2}',
+      '[{"x":{"y":1,"y":1}}]',
+      '{"__proto__":1,"__proto__":2}',
+    ]) {
       assert.match(findJsonFault(text)!.problem, /given twice/)
     }
   })

@@ -19,7 +19,10 @@ describe('io/key-map', () => {
 
   it('does not take a name of this library for one on disk', () => {
     // wordEmbeddings on disk would read as the same path, so readers compare the name after a round trip.
-    assert.notEqual(toDiskName(toModulePath('bert.embeddings.wordEmbeddings.weight')), 'bert.embeddings.wordEmbeddings.weight')
+    assert.notEqual(
+      toDiskName(toModulePath('bert.embeddings.wordEmbeddings.weight')),
+      'bert.embeddings.wordEmbeddings.weight',
+    )
     assert.notEqual(toDiskName(toModulePath('a.layerNorm.weight')), 'a.layerNorm.weight')
   })
 })

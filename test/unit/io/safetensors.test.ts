@@ -41,7 +41,16 @@ describe('io/safetensors', () => {
     ]
     scope(() => {
       const made = new Map<string, Tensor>(
-        dtypes.map(dtype => [`a.${dtype}`, tensor([[1, 0, 1], [1, 1, 0]], { dtype })]),
+        dtypes.map(dtype => [
+          `a.${dtype}`,
+          tensor(
+            [
+              [1, 0, 1],
+              [1, 1, 0],
+            ],
+            { dtype },
+          ),
+        ]),
       )
       made.set('empty', tensor([], { shape: [0, 4] }))
       made.set('scalar', tensor(2.5))
@@ -63,17 +72,33 @@ describe('io/safetensors', () => {
   it('keeps int64 beyond the safe range', () => {
     scope(() => {
       writeSafetensors(path, { a: tensor([9007199254740993n, -9223372036854775808n]) })
-      assert.deepEqual(readSafetensors(path).get('a')!.tolist({ bigint: true }), [9007199254740993n, -9223372036854775808n])
+      assert.deepEqual(readSafetensors(path).get('a')!.tolist({ bigint: true }), [
+        9007199254740993n,
+        -9223372036854775808n,
+      ])
     })
   })
 
   it('writes views and transposed tensors as what they show', () => {
     scope(() => {
-      const whole = tensor([[1, 2, 3], [4, 5, 6]], { requiresGrad: true })
+      const whole = tensor(
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        { requiresGrad: true },
+      )
       writeSafetensors(path, { turned: transpose(whole, 0, 1), part: narrow(whole, 1, 1, 2) })
       const read = readSafetensors(path)
-      assert.deepEqual(read.get('turned')!.tolist(), [[1, 4], [2, 5], [3, 6]])
-      assert.deepEqual(read.get('part')!.tolist(), [[2, 3], [5, 6]])
+      assert.deepEqual(read.get('turned')!.tolist(), [
+        [1, 4],
+        [2, 5],
+        [3, 6],
+      ])
+      assert.deepEqual(read.get('part')!.tolist(), [
+        [2, 3],
+        [5, 6],
+      ])
     })
   })
 
@@ -83,7 +108,13 @@ describe('io/safetensors', () => {
       const bytes = readFileSync(path)
       assert.equal((8 + Number(bytes.readBigUInt64LE())) % 8, 0)
       const file = new SafetensorsFile(path)
-      assert.deepEqual([...file.entries.values()].map(({ name, begin }) => [name, begin]), [['a', 0], ['b', 16]])
+      assert.deepEqual(
+        [...file.entries.values()].map(({ name, begin }) => [name, begin]),
+        [
+          ['a', 0],
+          ['b', 16],
+        ],
+      )
     })
   })
 
@@ -176,7 +207,11 @@ describe('io/safetensors', () => {
     ['text after the header', fileOf('{}x'), /end of the text/],
     ['bytes that are no UTF-8', Buffer.concat([fileOf('', 0, 4n), Buffer.from([0x7b, 0xff, 0xff, 0x7d])]), /UTF-8/],
     ['a tensor given twice', fileOf('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":1}'), /given twice/],
-    ['a field given twice', fileOf('{"a":{"dtype":"U8","dtype":"I8","shape":[0],"data_offsets":[0,0]}}'), /given twice/],
+    [
+      'a field given twice',
+      fileOf('{"a":{"dtype":"U8","dtype":"I8","shape":[0],"data_offsets":[0,0]}}'),
+      /given twice/,
+    ],
     ['a tensor that is a number', fileOf({ a: 1 }), /"a": expected an object, got 1/],
     ['a tensor that is null', fileOf({ a: null }), /expected an object, got null/],
     ['a field too many', fileOf({ a: { ...entry('U8', [0], 0, 0), stride: [1] } }), /got also stride/],
@@ -188,11 +223,19 @@ describe('io/safetensors', () => {
     ['a negative size', fileOf({ a: entry('U8', [-1, -1], 0, 1) }, 1), /expected a shape .* got \[-1,-1\]/],
     ['a size of minus zero', fileOf('{"a":{"dtype":"U8","shape":[-0],"data_offsets":[0,0]}}'), /expected a shape/],
     ['half a size', fileOf({ a: entry('U8', [1.5, 2], 0, 3) }, 3), /expected a shape/],
-    ['a size beyond 2^53', fileOf('{"a":{"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,0]}}'), /expected a shape/],
+    [
+      'a size beyond 2^53',
+      fileOf('{"a":{"dtype":"U8","shape":[9007199254740993],"data_offsets":[0,0]}}'),
+      /expected a shape/,
+    ],
     ['a size in words', fileOf({ a: entry('U8', ['1'], 0, 1) }, 1), /expected a shape/],
     ['a shape that is a number', fileOf({ a: entry('U8', 1, 0, 1) }, 1), /expected a shape/],
     ['a product beyond 2^53', fileOf({ a: entry('F64', [2 ** 30, 2 ** 30], 0, 8) }, 8), /that memory can hold/],
-    ['a product that overflows before a zero', fileOf({ a: entry('F64', [2 ** 40, 2 ** 40, 0], 0, 0) }), /that memory can hold/],
+    [
+      'a product that overflows before a zero',
+      fileOf({ a: entry('F64', [2 ** 40, 2 ** 40, 0], 0, 0) }),
+      /that memory can hold/,
+    ],
     ['no offsets', fileOf({ a: { dtype: 'U8', shape: [0] } }), /data_offsets of two/],
     ['one offset', fileOf({ a: entry('U8', [0], 0) }), /data_offsets of two/],
     ['three offsets', fileOf({ a: entry('U8', [0], 0, 0, 0) }), /data_offsets of two/],

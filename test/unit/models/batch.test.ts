@@ -36,7 +36,18 @@ describe('models/batch', () => {
 
   it('gives the same with and without the mask where nothing is padding', () => {
     scope(() => {
-      const batch = toBatch(arrays([[1, 2, 3], [4, 5, 6]], [[1, 1, 1], [1, 1, 1]]))
+      const batch = toBatch(
+        arrays(
+          [
+            [1, 2, 3],
+            [4, 5, 6],
+          ],
+          [
+            [1, 1, 1],
+            [1, 1, 1],
+          ],
+        ),
+      )
       assert.ok(far(logits(batch), logits({ ...batch, hasPadding: true })) < 1e-13)
     })
   })
@@ -56,7 +67,22 @@ describe('models/batch', () => {
     scope(() => {
       for (const dtype of ['float64', 'float32', 'bfloat16'] as const) {
         const other = tinyModel({}, { dtype })
-        const out = noGrad(() => other.forward(toBatch(arrays([[0, 0], [1, 2]], [[0, 0], [1, 1]])))).logits
+        const out = noGrad(() =>
+          other.forward(
+            toBatch(
+              arrays(
+                [
+                  [0, 0],
+                  [1, 2],
+                ],
+                [
+                  [0, 0],
+                  [1, 1],
+                ],
+              ),
+            ),
+          ),
+        ).logits
         assert.ok((out.tolist() as number[][]).flat().every(Number.isFinite), dtype)
         other.dispose()
       }
@@ -98,7 +124,12 @@ describe('models/batch', () => {
       assert.throws(() => logits({ ...batch, tokenTypeIds: tensor([[0n]]) }), ShapeError)
       assert.throws(() => logits({ ...batch, inputIds: tensor([1n, 2n]) }), ShapeError)
       assert.throws(() => logits(toBatch(arrays([Array(17).fill(1)], [Array(17).fill(1)]))), /at most 16 tokens/)
-      assert.throws(() => logits(toBatch(arrays([[20]], [[1]]))))
+      assert.throws(
+        () => logits(toBatch(arrays([[1, 20]], [[1, 1]]))),
+        /tokens from 0 to 19, got 20; use the model's own/,
+      )
+      assert.throws(() => logits(toBatch(arrays([[-1, 2]], [[1, 1]]))), /got -1/)
+      assert.throws(() => logits({ layout: 'padded', inputIds: tensor([[20n]]), attentionMask: tensor([[1n]]) }))
     })
   })
 

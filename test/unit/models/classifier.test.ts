@@ -9,17 +9,35 @@ import { tinyModel } from './tiny.ts'
 
 const batch = () => ({
   layout: 'padded' as const,
-  inputIds: tensor([[1n, 5n, 2n, 0n], [1n, 7n, 8n, 2n]]),
-  attentionMask: tensor([[1n, 1n, 1n, 0n], [1n, 1n, 1n, 1n]]),
+  inputIds: tensor([
+    [1n, 5n, 2n, 0n],
+    [1n, 7n, 8n, 2n],
+  ]),
+  attentionMask: tensor([
+    [1n, 1n, 1n, 0n],
+    [1n, 1n, 1n, 1n],
+  ]),
 })
 
 describe('models/classifier', () => {
   it('computes the loss of each problem', () => {
     scope(() => {
-      const logits = tensor([[0, Math.log(3)], [0, 0]], { dtype: 'float64' })
+      const logits = tensor(
+        [
+          [0, Math.log(3)],
+          [0, 0],
+        ],
+        { dtype: 'float64' },
+      )
       const close = (loss: { item(): number }, expected: number) => assert.ok(Math.abs(loss.item() - expected) < 1e-15)
       close(classificationLoss(logits, tensor([1n, 0n]), 'single-label'), (Math.log(4 / 3) + Math.log(2)) / 2)
-      const several = tensor([[0, 1], [1, 1]], { dtype: 'float64' })
+      const several = tensor(
+        [
+          [0, 1],
+          [1, 1],
+        ],
+        { dtype: 'float64' },
+      )
       close(classificationLoss(logits, several, 'multi-label'), (3 * Math.log(2) + Math.log(4 / 3)) / 4)
       close(classificationLoss(logits, several, 'regression'), ((Math.log(3) - 1) ** 2 + 2) / 4)
       const one = tensor([[2], [5]], { dtype: 'float64' })
@@ -53,7 +71,10 @@ describe('models/classifier', () => {
     const model = tinyModel({}, { dtype: 'float64' })
     useAttentionKernel(model, 'explicit')
     scope(() => {
-      const query = model.namedParameters().filter(([path]) => path.endsWith('query.weight')).map(([, weight]) => weight)
+      const query = model
+        .namedParameters()
+        .filter(([path]) => path.endsWith('query.weight'))
+        .map(([, weight]) => weight)
       const loss = classificationLoss(model.forward(batch()).logits, tensor([1n, 2n]), 'single-label')
       const first = grad(loss, query, { createGraph: true })
       const second = grad(sum(first[0]!.square()), query)

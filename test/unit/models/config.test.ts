@@ -5,11 +5,18 @@ import { readEncoderConfig } from '../../../lib/models/config.ts'
 import { createModel, modelTypes } from '../../../lib/models/index.ts'
 import { roberta } from '../../../lib/models/roberta.ts'
 
-const read = (json: Record<string, unknown>) => readEncoderConfig({ model_type: 'bert', ...json }, bert.defaults, 'c.json')
+const read = (json: Record<string, unknown>) =>
+  readEncoderConfig({ model_type: 'bert', ...json }, bert.defaults, 'c.json')
 
 describe('models/config', () => {
   it('reads every field and takes the defaults of transformers for the others', () => {
-    const config = read({ vocab_size: 30, hidden_size: 8, num_attention_heads: 2, layer_norm_eps: 1e-5, classifier_dropout: 0.2 })
+    const config = read({
+      vocab_size: 30,
+      hidden_size: 8,
+      num_attention_heads: 2,
+      layer_norm_eps: 1e-5,
+      classifier_dropout: 0.2,
+    })
     assert.deepEqual(config, {
       modelType: 'bert',
       vocabSize: 30,
@@ -34,7 +41,12 @@ describe('models/config', () => {
   })
 
   it('reads labels in the order of their numbers', () => {
-    assert.deepEqual(read({ id2label: { 1: 'b', 0: 'a', 10: 'k', ...Object.fromEntries('cdefghij'.split('').map((l, i) => [i + 2, l])) } }).labels, 'abcdefghijk'.split(''))
+    assert.deepEqual(
+      read({
+        id2label: { 1: 'b', 0: 'a', 10: 'k', ...Object.fromEntries('cdefghij'.split('').map((l, i) => [i + 2, l])) },
+      }).labels,
+      'abcdefghijk'.split(''),
+    )
     assert.deepEqual(read({ num_labels: 3 }).labels, ['LABEL_0', 'LABEL_1', 'LABEL_2'])
   })
 
@@ -45,7 +57,10 @@ describe('models/config', () => {
   })
 
   const refused: [json: Record<string, unknown>, message: RegExp][] = [
-    [{ position_embedding_type: 'relative_key' }, /position_embedding_type "relative_key" \(relative positions\) is not supported/],
+    [
+      { position_embedding_type: 'relative_key' },
+      /position_embedding_type "relative_key" \(relative positions\) is not supported/,
+    ],
     [{ is_decoder: true }, /is_decoder true \(a decoder\)/],
     [{ add_cross_attention: true }, /cross-attention/],
     [{ is_encoder_decoder: true }, /encoder-decoder/],
@@ -76,22 +91,35 @@ describe('models/config', () => {
     it(`refuses ${JSON.stringify(json)}`, () => {
       assert.throws(
         () => read(json),
-        (error: ConfigError) => error instanceof ConfigError && error.message.startsWith('c.json: ') && message.test(error.message),
+        (error: ConfigError) =>
+          error instanceof ConfigError && error.message.startsWith('c.json: ') && message.test(error.message),
       )
     })
   }
 
   it('accepts switches that change nothing', () => {
-    read({ position_embedding_type: 'absolute', is_decoder: false, pruned_heads: {}, quantization_config: null, embedding_size: null })
+    read({
+      position_embedding_type: 'absolute',
+      is_decoder: false,
+      pruned_heads: {},
+      quantization_config: null,
+      embedding_size: null,
+    })
   })
 
   it('lists all problems at once', () => {
-    assert.throws(() => read({ is_decoder: true, vocab_size: -1, num_labels: 'two' }), /is_decoder.*vocab_size.*num_labels/)
+    assert.throws(
+      () => read({ is_decoder: true, vocab_size: -1, num_labels: 'two' }),
+      /is_decoder.*vocab_size.*num_labels/,
+    )
   })
 
   it('refuses unknown model types, activations and a RoBERTa without padding', () => {
     assert.deepEqual(modelTypes, ['bert', 'roberta'])
-    assert.throws(() => createModel({ model_type: 'distilbert' }), /expected a model_type of bert, roberta, got "distilbert"/)
+    assert.throws(
+      () => createModel({ model_type: 'distilbert' }),
+      /expected a model_type of bert, roberta, got "distilbert"/,
+    )
     assert.throws(() => createModel({}), /got none/)
     assert.throws(() => createModel({ model_type: 'bert', hidden_act: 'mish' }), ConfigError)
     assert.throws(() => createModel({ model_type: 'roberta', pad_token_id: null }), /expected a pad_token_id/)

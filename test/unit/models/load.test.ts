@@ -13,8 +13,14 @@ import { tinyConfig, tinyModel } from './tiny.ts'
 
 const batch = () => ({
   layout: 'padded' as const,
-  inputIds: tensor([[1n, 5n, 2n, 0n], [1n, 7n, 8n, 2n]]),
-  attentionMask: tensor([[1n, 1n, 1n, 0n], [1n, 1n, 1n, 1n]]),
+  inputIds: tensor([
+    [1n, 5n, 2n, 0n],
+    [1n, 7n, 8n, 2n],
+  ]),
+  attentionMask: tensor([
+    [1n, 1n, 1n, 0n],
+    [1n, 1n, 1n, 1n],
+  ]),
 })
 const logitsOf = (model: SequenceClassifier) => scope(() => noGrad(() => model.forward(batch())).logits.tolist())
 const stateLists = (model: SequenceClassifier) =>
@@ -27,7 +33,9 @@ describe('models/load and save', () => {
   /** Rewrites the weights under other names; a name that becomes '' is left out. */
   const rename = (change: (name: string) => string, extra: Record<string, Tensor> = {}) =>
     scope(() => {
-      const renamed = [...readSafetensors(weights(), { copy: true })].map(([name, value]) => [change(name), value] as const)
+      const renamed = [...readSafetensors(weights(), { copy: true })].map(
+        ([name, value]) => [change(name), value] as const,
+      )
       writeSafetensors(weights(), new Map([...renamed.filter(([name]) => name !== ''), ...Object.entries(extra)]))
     })
   const configure = (changes: Record<string, unknown>) =>
@@ -103,7 +111,9 @@ describe('models/load and save', () => {
     }
     load({ dtype: 'float64' }, model => {
       const [got, expected] = [logitsOf(model), logitsOf(source)] as number[][][]
-      got!.flat().forEach((value, at) => assert.ok(Math.abs(value - expected!.flat()[at]!) < 1e-5))
+      got!.flat().forEach((value, at) => {
+        assert.ok(Math.abs(value - expected!.flat()[at]!) < 1e-5)
+      })
     })
     assert.throws(() => load({ dtype: 'int64' }), ConfigError)
   })
@@ -131,10 +141,16 @@ describe('models/load and save', () => {
     it('takes a checkpoint of the encoder alone, which lacks the prefix and the head', () => {
       rename(name => (name.startsWith('classifier') ? '' : name.replace(/^bert\./, '')))
       configure({ architectures: ['BertModel'] })
-      assert.throws(() => load(), /expected architectures with BertForSequenceClassification, got BertModel.*head: 'new'/)
+      assert.throws(
+        () => load(),
+        /expected architectures with BertForSequenceClassification, got BertModel.*head: 'new'/,
+      )
       load({ head: 'new', labels: ['a', 'b'] }, model => {
         assert.deepEqual(model.origin!.created, ['classifier.weight', 'classifier.bias'])
-        assert.deepEqual(stateLists(model)['bert.encoder.layer.1.output.dense.weight'], stateLists(source)['bert.encoder.layer.1.output.dense.weight'])
+        assert.deepEqual(
+          stateLists(model)['bert.encoder.layer.1.output.dense.weight'],
+          stateLists(source)['bert.encoder.layer.1.output.dense.weight'],
+        )
       })
     })
 
@@ -176,7 +192,10 @@ describe('models/load and save', () => {
         (error: FormatError) => {
           assert.ok(error instanceof FormatError)
           assert.match(error.message, /1 missing: bert\.encoder\.layer\.1\.output\.LayerNorm\.bias/)
-          assert.match(error.message, /2 unexpected: .*bert\.encoder\.layer\.2\.output\.dense\.weight.*lm_head\.bias|lm_head\.bias.*layer\.2/)
+          assert.match(
+            error.message,
+            /2 unexpected: .*bert\.encoder\.layer\.2\.output\.dense\.weight.*lm_head\.bias|lm_head\.bias.*layer\.2/,
+          )
           assert.match(error.message, /position_embeddings\.weight \(expected \[16, 8\], got \[15, 8\]\)/)
           assert.match(error.message, /bert\.pooler\.dense\.bias: expected a floating dtype, got int64/)
           return true
@@ -186,7 +205,10 @@ describe('models/load and save', () => {
 
     it('does not take names of this library, nor two names for one parameter', () => {
       rename(name => name.replace('word_embeddings', 'wordEmbeddings'))
-      assert.throws(() => load(), /missing: bert\.embeddings\.word_embeddings\.weight.*unexpected: bert\.embeddings\.wordEmbeddings\.weight/)
+      assert.throws(
+        () => load(),
+        /missing: bert\.embeddings\.word_embeddings\.weight.*unexpected: bert\.embeddings\.wordEmbeddings\.weight/,
+      )
       rename(name => name.replace('wordEmbeddings', 'word_embeddings'))
       scope(() => rename(name => name, { 'bert.encoder.layer.0.output.LayerNorm.gamma': ones([8]) }))
       assert.throws(() => load(), /1 unexpected: bert\.encoder\.layer\.0\.output\.LayerNorm\.(gamma|weight)/)
@@ -195,7 +217,9 @@ describe('models/load and save', () => {
     it('ignores the pooler of a RoBERTa, which has no use for it', () => {
       const roberta = tinyModel({ model_type: 'roberta' })
       saveModel(roberta, folder)
-      scope(() => rename(name => name, { 'roberta.pooler.dense.weight': ones([8, 8]), 'lm_head.dense.bias': ones([8]) }))
+      scope(() =>
+        rename(name => name, { 'roberta.pooler.dense.weight': ones([8, 8]), 'lm_head.dense.bias': ones([8]) }),
+      )
       load({}, model => {
         assert.deepEqual([...model.origin!.ignored].sort(), ['lm_head.dense.bias', 'roberta.pooler.dense.weight'])
         assert.deepEqual(logitsOf(model), logitsOf(roberta))
@@ -242,7 +266,9 @@ describe('models/load and save', () => {
       saveModel(roberta, folder)
       roberta.dispose()
       load({ head: 'new', labels: ['a', 'b'] }, model => {
-        const names = ['dense.weight', 'dense.bias', 'out_proj.weight', 'out_proj.bias'].map(name => `classifier.${name}`)
+        const names = ['dense.weight', 'dense.bias', 'out_proj.weight', 'out_proj.bias'].map(
+          name => `classifier.${name}`,
+        )
         assert.deepEqual(model.origin!.created, names)
       })
     })
@@ -256,7 +282,10 @@ describe('models/load and save', () => {
 
     it('makes the pooler new only where that is said', () => {
       rename(name => (name.includes('pooler') ? '' : name))
-      assert.throws(() => load({ head: 'new', labels: ['a', 'b'] }), /2 missing: bert\.pooler\.dense\.weight, bert\.pooler\.dense\.bias/)
+      assert.throws(
+        () => load({ head: 'new', labels: ['a', 'b'] }),
+        /2 missing: bert\.pooler\.dense\.weight, bert\.pooler\.dense\.bias/,
+      )
       load({ pooler: 'new' }, model => assert.equal(model.origin!.created.length, 2))
     })
 
@@ -268,7 +297,10 @@ describe('models/load and save', () => {
     })
 
     it('refuses labels that do not fit', () => {
-      assert.throws(() => load({ labels: ['a', 'b'] }), /expected 3 labels for the checkpoint's head, got 2; ask for a new head/)
+      assert.throws(
+        () => load({ labels: ['a', 'b'] }),
+        /expected 3 labels for the checkpoint's head, got 2; ask for a new head/,
+      )
       assert.throws(() => load({ head: 'new' }), /expected the names of the labels for a new head/)
       assert.throws(() => load({ head: 'new', labels: ['a'] }), /expected two labels or more, got 1/)
       assert.throws(() => load({ head: 'new', labels: ['a', 'a'] }), /expected different labels/)
@@ -289,7 +321,10 @@ describe('models/load and save', () => {
   })
 
   it('refuses other tasks, other models and other weights by a sentence', () => {
-    assert.throws(() => load({ task: 'text-generation' as 'text-classification' }), /expected the task text-classification/)
+    assert.throws(
+      () => load({ task: 'text-generation' as 'text-classification' }),
+      /expected the task text-classification/,
+    )
     configure({ model_type: 'gpt2' })
     assert.throws(() => load(), /config\.json: expected a model_type of bert, roberta, got "gpt2"/)
     configure({ model_type: 'bert', is_decoder: true })
@@ -324,7 +359,9 @@ describe('models/load and save', () => {
     model.setModule('bert.encoder.layer.0.attention.self.query', new Wrapped(8, 8))
     assert.throws(
       () => saveModel(model, folder),
-      (error: ArgumentError) => error instanceof ArgumentError && /2 unexpected: .*query\.inner\.weight.*merge the adapters first/.test(error.message),
+      (error: ArgumentError) =>
+        error instanceof ArgumentError &&
+        /2 unexpected: .*query\.inner\.weight.*merge the adapters first/.test(error.message),
     )
     old.dispose()
     model.dispose()

@@ -25,7 +25,17 @@ describe('nn/linear', () => {
   it('computes x weight^T + bias on any leading dimensions', () => {
     const layer = new Linear(2, 3, { dtype: 'float64' })
     scope(() => {
-      layer.setTensor('weight', tensor([[1, 2], [3, 4], [5, 6]], { dtype: 'float64' }))
+      layer.setTensor(
+        'weight',
+        tensor(
+          [
+            [1, 2],
+            [3, 4],
+            [5, 6],
+          ],
+          { dtype: 'float64' },
+        ),
+      )
       layer.setTensor('bias', tensor([0.5, 0, -1], { dtype: 'float64' }))
       assert.deepEqual(layer.forward(tensor([[1, 10]], { dtype: 'float64' })).tolist(), [[21.5, 43, 64]])
       assert.deepEqual(layer.forward(ones([4, 5, 2], { dtype: 'float64' })).shape, [4, 5, 3])
@@ -36,7 +46,10 @@ describe('nn/linear', () => {
 
   it('may lack a bias', () => {
     const layer = new Linear(2, 3, { bias: false })
-    assert.deepEqual(layer.namedParameters().map(([path]) => path), ['weight'])
+    assert.deepEqual(
+      layer.namedParameters().map(([path]) => path),
+      ['weight'],
+    )
     scope(() => assert.deepEqual(layer.forward(zeros([1, 2])).tolist(), [[0, 0, 0]]))
     layer.dispose()
   })
@@ -64,11 +77,21 @@ describe('nn/embedding', () => {
   it('looks rows up and gives none to the padding row', () => {
     const table = new Embedding(4, 3, { paddingIndex: 1, dtype: 'float64' })
     scope(() => {
-      const rows = table.forward(tensor([[0n, 1n, 1n], [3n, 0n, 0n]]))
+      const rows = table.forward(
+        tensor([
+          [0n, 1n, 1n],
+          [3n, 0n, 0n],
+        ]),
+      )
       assert.deepEqual(rows.shape, [2, 3, 3])
       assert.deepEqual((rows.tolist() as number[][][])[0]![1], [0, 0, 0])
       const [gradient] = grad(sum(rows), [table.weight])
-      assert.deepEqual(gradient!.tolist(), [[3, 3, 3], [0, 0, 0], [0, 0, 0], [1, 1, 1]])
+      assert.deepEqual(gradient!.tolist(), [
+        [3, 3, 3],
+        [0, 0, 0],
+        [0, 0, 0],
+        [1, 1, 1],
+      ])
     })
     table.dispose()
   })
@@ -98,7 +121,9 @@ describe('nn/layer-norm', () => {
       const got = norm.forward(tensor([[1, 2, 6]], { dtype: 'float64' })).tolist() as number[][]
       const scale = 1 / Math.sqrt(14 / 3 + 0.5)
       const expected = [-2 * scale, -2 * scale, 9 * scale + 1]
-      got[0]!.forEach((value, at) => assert.ok(Math.abs(value - expected[at]!) < 1e-14))
+      got[0]!.forEach((value, at) => {
+        assert.ok(Math.abs(value - expected[at]!) < 1e-14)
+      })
     })
     norm.dispose()
   })

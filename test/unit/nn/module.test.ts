@@ -17,7 +17,7 @@ import {
   stateOf,
 } from '../../../lib/nn/index.ts'
 import { add, mul, ones } from '../../../lib/ops/index.ts'
-import { memoryStats, scope, Tensor, tensor } from '../../../lib/tensor/index.ts'
+import { memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 
 class Block extends Module {
   dense: Layer = new Linear(2, 3)
@@ -41,12 +41,16 @@ describe('nn/module', () => {
   afterEach(() => net.dispose())
 
   it('lists parameters, buffers and modules by their paths', () => {
-    const block = (index: number) => ['dense.weight', 'dense.bias', 'norm.weight', 'norm.bias'].map(name => `block.${index}.${name}`)
+    const block = (index: number) =>
+      ['dense.weight', 'dense.bias', 'norm.weight', 'norm.bias'].map(name => `block.${index}.${name}`)
     assert.deepEqual(
       net.namedParameters().map(([path]) => path),
       ['scale', 'table.weight', ...block(0), ...block(1)],
     )
-    assert.deepEqual(net.namedBuffers().map(([path]) => path), ['mask'])
+    assert.deepEqual(
+      net.namedBuffers().map(([path]) => path),
+      ['mask'],
+    )
     assert.deepEqual(
       net.namedModules().map(([path]) => path),
       ['', 'table', 'block.0', 'block.0.dense', 'block.0.norm', 'block.1', 'block.1.dense', 'block.1.norm', 'dropout'],
@@ -92,7 +96,17 @@ describe('nn/module', () => {
     assert.equal(net.getModule(''), net)
   })
 
-  for (const path of ['block', 'block.2', 'block.0.weight', 'scale', 'toString', 'block.length', 'plain.0', 'a.b', '.']) {
+  for (const path of [
+    'block',
+    'block.2',
+    'block.0.weight',
+    'scale',
+    'toString',
+    'block.length',
+    'plain.0',
+    'a.b',
+    '.',
+  ]) {
     it(`refuses the path ${path} for a module`, () => {
       assert.throws(() => net.getModule(path), ArgumentError)
       assert.throws(() => net.setModule(path, new Dropout(0)), ArgumentError)
@@ -111,7 +125,11 @@ describe('nn/module', () => {
     const old = (net.block[0]!.dense as Linear).weight
     setLevel(old, 'lower')
     old.requiresGrad = false
-    const next = tensor([[1, 2], [3, 4], [5, 6]])
+    const next = tensor([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ])
     net.setTensor('block.0.dense.weight', next)
     assert.equal((net.block[0]!.dense as Linear).weight, next)
     assert.ok(old.disposed)

@@ -37,6 +37,7 @@ describe('text of HTML', () => {
     assert.equal(htmlToText('1 < 2 <3 > 1'), '1 < 2 <3 > 1')
     assert.equal(htmlToText('text<a href="'), 'text')
     assert.equal(htmlToText('a<'), 'a<')
+    assert.equal(htmlToText('click <-- here --> now'), 'click <-- here --> now')
     assert.equal(htmlToText('<!-- never closed <p>text</p>'), 'text')
     assert.equal(htmlToText('<script>never closed <p>text</p>'), 'never closed\ntext')
     assert.equal(htmlToText(''), '')

@@ -1,0 +1,108 @@
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { prepareModel, saveAdapter, type TuningSettings, trainableParameters } from '../../lib/adapters/index.ts'
+import { type Example, loadDataset } from '../../lib/data/index.ts'
+import { type Batch, loadModel, type SequenceClassifier, toBatch } from '../../lib/models/index.ts'
+import { findDataset, findModel } from '../../lib/setup/assets.ts'
+import { padBatch, Tokenizer } from '../../lib/text/index.ts'
+import { manualSeed, type Tensor, tensor } from '../../lib/torch.ts'
+import { root } from '../parity/golden.ts'
+
+/** One shape of work: texts of a data set in batches of a size. */
+export interface Shape {
+  name: string
+  dataset: string
+  batchSize: number
+}
+
+export const shapes: readonly Shape[] = [
+  { name: 'CoLA, batch 32', dataset: 'cola', batchSize: 32 },
+  { name: 'RTE, batch 8', dataset: 'rte', batchSize: 8 },
+]
+
+/** A batch as a twin reads it. */
+export interface PlainBatch {
+  inputIds: number[][]
+  attentionMask: number[][]
+  tokenTypeIds: number[][]
+  labels: number[]
+}
+
+export interface LoadedBatch {
+  inputs: Batch
+  labels: Tensor
+}
+
+const maxLength = 128
+
+/** The first texts of a data set in padded batches, in their order. */
+export async function makeBatches(shape: Shape, count: number, data: string | undefined): Promise<PlainBatch[]> {
+  const { examples, labels } = await readExamples(shape.dataset, data)
+  const tokenizer = await Tokenizer.fromDir(findModel())
+  const batches: PlainBatch[] = []
+  for (let i = 0; i < count; i++) {
+    const rows = examples.slice(i * shape.batchSize, (i + 1) * shape.batchSize)
+    const encoded = await tokenizer.encode(
+      rows.map(({ text, pair }) => (pair === undefined ? { text } : { text, pair })),
+      { maxLength },
+    )
+    const padded = padBatch(encoded, tokenizer.padding())
+    const [size, length] = padded.shape
+    const rowsOf = (flat: BigInt64Array) =>
+      Array.from({ length: size }, (_, row) => Array.from(flat.subarray(row * length, (row + 1) * length), Number))
+    batches.push({
+      inputIds: rowsOf(padded.inputIds),
+      attentionMask: rowsOf(padded.attentionMask),
+      tokenTypeIds: rowsOf(padded.tokenTypeIds),
+      labels: rows.map(({ label }) => labels.indexOf(label)),
+    })
+  }
+  return batches
+}
+
+async function readExamples(dataset: string, data: string | undefined) {
+  const folder = data ?? join(root, '../shared/data')
+  const official = existsSync(join(folder, dataset))
+  const loaded = official ? await loadDataset(dataset, folder) : await loadDataset('spamassassin', join(findDataset('spamassassin'), '..'))
+  const examples = loaded.train as (Example & { text: string; pair?: string; label: string })[]
+  return { examples, labels: [...new Set(examples.map(({ label }) => label))].sort() }
+}
+
+export function loadBatch({ labels, ...ids }: PlainBatch): LoadedBatch {
+  const shape: [number, number] = [ids.inputIds.length, ids.inputIds[0]?.length ?? 0]
+  const flat = (rows: number[][]) => BigInt64Array.from(rows.flat(), BigInt)
+  const { inputIds, attentionMask, tokenTypeIds } = ids
+  const padded = { layout: 'padded' as const, size: shape[0], shape, inputIds: flat(inputIds), attentionMask: flat(attentionMask), tokenTypeIds: flat(tokenTypeIds) }
+  return { inputs: toBatch(padded, 'cpu'), labels: tensor(labels, { dtype: 'int64' }) }
+}
+
+/** A model with fresh adapters, and a folder from which a twin starts at the same values. */
+export function makeModel(settings: TuningSettings): { model: SequenceClassifier; adapter: string; lower: Tensor[]; upper: Tensor[] } {
+  manualSeed(0)
+  const model = loadModel(findModel(), { head: 'new', labels: ['0', '1'] })
+  prepareModel(model, settings)
+  const adapter = mkdtempSync(join(tmpdir(), 'bidora-bench-'))
+  saveAdapter(adapter, model, { settings, base: findModel() })
+  const { lower, upper } = trainableParameters(model)
+  return { model, adapter, lower: lower.map(([, t]) => t), upper: upper.map(([, t]) => t) }
+}
+
+export function writeBatches(batches: Readonly<Record<string, readonly PlainBatch[]>>): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'bidora-bench-')), 'batches.json')
+  writeFileSync(file, JSON.stringify(batches))
+  return file
+}
+
+/** Seconds that `fn` takes. */
+export function seconds(fn: () => void): number {
+  const start = process.hrtime.bigint()
+  fn()
+  return Number(process.hrtime.bigint() - start) / 1e9
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+}
