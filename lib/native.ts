@@ -15,6 +15,8 @@ export interface LoadedNative {
   folder: string
   /** Whether libtorch_cuda was opened. */
   cudaOpened: boolean
+  /** Why it could not be, where it should have been: the CPU works all the same. */
+  cudaFailure?: SetupError
 }
 
 let loaded: LoadedNative | undefined
@@ -34,28 +36,42 @@ export function loadNative(): LoadedNative {
   const libtorch = requireLibtorch()
   const folder = findAddon(libtorch)
   const preload = openAddon(join(folder, 'preload.node')) as { open(path: string): void }
-  const cudaOpened = libtorch.hasCuda && wantsCuda()
-  for (const path of libraries(libtorch, cudaOpened)) {
+  const open = (path: string) => {
     try {
       preload.open(path)
     } catch (error) {
       throw loadError(path, error)
     }
   }
-  return (loaded = { addon: openAddon(join(folder, 'bidora.node')) as NativeAddon, libtorch, folder, cudaOpened })
+  libraries(libtorch).forEach(open)
+  const cuda = openCuda(libtorch, open)
+  return (loaded = { addon: openAddon(join(folder, 'bidora.node')) as NativeAddon, libtorch, folder, ...cuda })
 }
 
 /**
- * The libraries to map, in order. libtorch_cuda must come before anything asks for CUDA's hooks: afterwards its kernels
- * register but the hooks stay stubs for ever.
+ * libtorch_cuda must come before anything asks for CUDA's hooks: afterwards its kernels register but the hooks stay
+ * stubs for ever. Without a driver it costs 0.3 s and 280 MB for nothing; `BIDORA_TORCH_CUDA` = 1 or 0 decides otherwise.
  */
-function libraries(libtorch: Libtorch, cuda: boolean): string[] {
+function openCuda(libtorch: Libtorch, open: (path: string) => void): { cudaOpened: boolean; cudaFailure?: SetupError } {
+  const asked = environment('BIDORA_TORCH_CUDA')
+  const wanted = asked === undefined ? findDriver() !== undefined : asked === '1'
+  if (!libtorch.hasCuda || !wanted) return { cudaOpened: false }
+  try {
+    open(join(libtorch.root, 'lib', 'libtorch_cuda.so'))
+    return { cudaOpened: true }
+  } catch (error) {
+    if (asked === '1' || !(error instanceof SetupError)) throw error
+    return { cudaOpened: false, cudaFailure: error }
+  }
+}
+
+/** What the addon needs, in order. */
+function libraries(libtorch: Libtorch): string[] {
   const lib = join(libtorch.root, 'lib')
   return [
     ...[join(lib, 'libgomp.so.1'), ...nvidiaRuntime(libtorch)].filter(isFile),
     join(lib, 'libc10.so'),
     join(lib, 'libtorch_cpu.so'),
-    ...(cuda ? [join(lib, 'libtorch_cuda.so')] : []),
   ]
 }
 
@@ -71,12 +87,6 @@ function nvidiaRuntime(libtorch: Libtorch): string[] {
         .filter(name => /^lib(cudart|cupti)\.so\.\d+$/.test(name))
         .map(name => join(folder, name)),
     )
-}
-
-/** Without a driver libtorch_cuda costs 0.3 s and 280 MB for nothing; `BIDORA_TORCH_CUDA` = 1 or 0 decides otherwise. */
-function wantsCuda(): boolean {
-  const asked = environment('BIDORA_TORCH_CUDA')
-  return asked === undefined ? findDriver() !== undefined : asked === '1'
 }
 
 function openAddon(path: string): unknown {

@@ -54,7 +54,10 @@ napi_value FromBytes(Environment& environment, const Napi::CallbackInfo& info) {
 
 // toBytes(tensor) => ArrayBuffer of its elements, contiguous, in its own dtype
 napi_value ToBytes(Environment& environment, const Napi::CallbackInfo& info) {
-  at::Tensor tensor = environment.Tensor(info[0], "tensor").detach().to(at::kCPU).contiguous();  // sync
+  at::Tensor tensor = environment.Tensor(info[0], "tensor").detach();
+  // A gradient that is zero everywhere may come without memory.
+  if (tensor._is_zerotensor()) tensor = tensor.clone();
+  tensor = tensor.to(at::kCPU).resolve_neg().contiguous();  // sync
   size_t length = static_cast<size_t>(tensor.numel()) * tensor.element_size();
   Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), length);
   if (length > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), length);

@@ -21,7 +21,7 @@ export interface AdapterSettings {
   /** Default 'out', which DoRA and PEFT mean. */
   magnitudeAxis?: MagnitudeAxis
   /** Default true for 'dora' (as PEFT), false for 'bidora'. */
-  detachNorm?: boolean
+  detachNorm?: boolean | undefined
 }
 
 /** Which level trains the magnitude: in BiDoRA the upper one, in DoRA all is one level. */
@@ -64,13 +64,21 @@ export class AdaptedLinear extends Module {
 
     // Adapters of 16-bit weights are float32: their steps are smaller than what 16 bits can add.
     const placement = { dtype: wideType(linear), device: linear.weight.device }
-    this.loraA = parameter(init.kaimingUniform(empty([rank, linear.inFeatures], placement), { a: Math.sqrt(5) }), { level: 'lower' })
+    this.loraA = parameter(init.kaimingUniform(empty([rank, linear.inFeatures], placement), { a: Math.sqrt(5) }), {
+      level: 'lower',
+    })
     this.loraB = parameter(zeros([linear.outFeatures, rank], placement), { level: 'lower' })
     this.scaling = loraAlpha / rank
     this.magnitudeAxis = magnitudeAxis
     this.detachNorm = detachNorm
     this.dropout = new Dropout(loraDropout)
-    this.magnitude = method === 'lora' ? null : parameter(scope(() => detach(directionNorm(this))), { level: magnitudeLevel[method] })
+    this.magnitude =
+      method === 'lora'
+        ? null
+        : parameter(
+            scope(() => detach(directionNorm(this))),
+            { level: magnitudeLevel[method] },
+          )
     this.training = linear.training
     this.dropout.training = linear.training
   }
@@ -113,7 +121,10 @@ export class AdaptedLinear extends Module {
 
 function checkSettings({ method, rank, loraAlpha, loraDropout = 0, magnitudeAxis = 'out' }: AdapterSettings): void {
   const refuse = (key: string, expected: string, got: unknown): never => {
-    throw new ArgumentError('ADAPTER_SETTING', `adapter: expected ${key} to be ${expected}, got ${String(got)}`, { key, got })
+    throw new ArgumentError('ADAPTER_SETTING', `adapter: expected ${key} to be ${expected}, got ${String(got)}`, {
+      key,
+      got,
+    })
   }
   if (!['lora', 'dora', 'bidora'].includes(method)) refuse('method', "'lora', 'dora' or 'bidora'", method)
   if (!(Number.isInteger(rank) && rank > 0)) refuse('rank', 'a whole number above 0', rank)

@@ -10,7 +10,11 @@ import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
  * @returns the adapted layers by path
  * @throws ArgumentError where adapters are attached already, or where a target's weight is used by another module too
  */
-export function attachAdapters(model: Module, targets: readonly (readonly [string, Linear])[], settings: AdapterSettings): Map<string, AdaptedLinear> {
+export function attachAdapters(
+  model: Module,
+  targets: readonly (readonly [string, Linear])[],
+  settings: AdapterSettings,
+): Map<string, AdaptedLinear> {
   requirePlain('attachAdapters', model)
   const users = new Map<unknown, string[]>()
   for (const [path, module] of model.namedModules()) {
@@ -19,7 +23,11 @@ export function attachAdapters(model: Module, targets: readonly (readonly [strin
   for (const [path, linear] of targets) {
     const others = (users.get(linear.weight) ?? []).filter(user => user !== path)
     if (others.length > 0) {
-      throw new ArgumentError('ADAPTER_TIED', `attachAdapters: expected a weight of its own in ${toDiskName(path)}, got one that ${others.map(toDiskName).join(', ')} shares; a merge would part them, take other targets`, { path, others })
+      throw new ArgumentError(
+        'ADAPTER_TIED',
+        `attachAdapters: expected a weight of its own in ${toDiskName(path)}, got one that ${others.map(toDiskName).join(', ')} shares; a merge would part them, take other targets`,
+        { path, others },
+      )
     }
   }
   return new Map(
@@ -34,12 +42,17 @@ export function attachAdapters(model: Module, targets: readonly (readonly [strin
 /** @throws ArgumentError for a model that has adapters. */
 export function requirePlain(where: string, model: Module): void {
   if (adaptedLayers(model).size === 0) return
-  throw new ArgumentError('ADAPTER_TWICE', `${where}: expected a model without adapters, got one that has some; detach or merge them first`)
+  throw new ArgumentError(
+    'ADAPTER_TWICE',
+    `${where}: expected a model without adapters, got one that has some; detach or merge them first`,
+  )
 }
 
 /** The adapted layers of a model by path, in the model's order. */
 export function adaptedLayers(model: Module): Map<string, AdaptedLinear> {
-  return new Map(model.namedModules().filter((entry): entry is [string, AdaptedLinear] => entry[1] instanceof AdaptedLinear))
+  return new Map(
+    model.namedModules().filter((entry): entry is [string, AdaptedLinear] => entry[1] instanceof AdaptedLinear),
+  )
 }
 
 /** Puts the plain layers back and disposes the adapters. What was frozen stays frozen. */

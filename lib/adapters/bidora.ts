@@ -59,5 +59,6 @@ function checkMagnitude(where: string, layer: BidoraLayer): void {
   const [out, width] = checkFactors(where, layer)
   const lines = layer.magnitudeAxis === 'out' ? out : width
   const { shape } = layer.magnitude
-  if (shape.length !== 1 || shape[0] !== lines) throw mismatch(where, `a magnitude of shape [${lines}] for magnitudeAxis '${layer.magnitudeAxis}'`, shape)
+  if (shape.length !== 1 || shape[0] !== lines)
+    throw mismatch(where, `a magnitude of shape [${lines}] for magnitudeAxis '${layer.magnitudeAxis}'`, shape)
 }

@@ -37,15 +37,23 @@ export interface SaveOptions {
  * @example
  * saveAdapter('./adapter', model, { settings, base: './all-MiniLM-L6-v2', extra: { id2label } })
  */
-export function saveAdapter(folder: string, model: Module, { settings, base, taskType = 'SEQ_CLS', extra = {} }: SaveOptions): void {
+export function saveAdapter(
+  folder: string,
+  model: Module,
+  { settings, base, taskType = 'SEQ_CLS', extra = {} }: SaveOptions,
+): void {
   if (settings.method === 'full') {
-    throw new ArgumentError('ADAPTER_FULL', "saveAdapter: expected a method with an adapter, got 'full'; save the model itself")
+    throw new ArgumentError(
+      'ADAPTER_FULL',
+      "saveAdapter: expected a method with an adapter, got 'full'; save the model itself",
+    )
   }
   const head = findHead(model, settings.head)
   const tensors = namedTensors(model, settings, head)
   mkdirSync(folder, { recursive: true })
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
-  const shown = 'targetModules' in settings ? { ...settings, targetModules: diskTargets(model, settings.targetModules) } : settings
+  const shown =
+    'targetModules' in settings ? { ...settings, targetModules: diskTargets(model, settings.targetModules) } : settings
   writeJson(join(folder, configFile), peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName)))
 }
 
@@ -60,7 +68,12 @@ export function saveAdapter(folder: string, model: Module, { settings, base, tas
 export function loadAdapter(folder: string, model: Module): AdapterConfig {
   const config = readAdapterConfig(folder)
   const file = new SafetensorsFile(join(folder, tensorsFile))
-  const stored = new Map([...file.entries].map(([key, entry]) => [key.replace(/\.lora_magnitude_vector(_in)?\.weight$/, '.lora_magnitude_vector$1'), { key, shape: entry.shape }]))
+  const stored = new Map(
+    [...file.entries].map(([key, entry]) => [
+      key.replace(/\.lora_magnitude_vector(_in)?\.weight$/, '.lora_magnitude_vector$1'),
+      { key, shape: entry.shape },
+    ]),
+  )
   prepareModel(model, config.settings)
   try {
     const head = findHead(model, config.settings.head)
@@ -87,10 +100,14 @@ function namedTensors(model: Module, settings: TuningSettings, head: readonly st
     const name = prefix + toDiskName(path)
     tensors.set(`${name}.lora_A.weight`, layer.loraA)
     tensors.set(`${name}.lora_B.weight`, layer.loraB)
-    if (layer.magnitude) tensors.set(`${name}.lora_magnitude_vector${layer.magnitudeAxis === 'in' ? '_in' : ''}`, layer.magnitude)
+    if (layer.magnitude)
+      tensors.set(`${name}.lora_magnitude_vector${layer.magnitudeAxis === 'in' ? '_in' : ''}`, layer.magnitude)
   }
   if ('targetModules' in settings && tensors.size === 0) {
-    throw new ArgumentError('ADAPTER_NONE', `${settings.method}: expected a model with adapters, got none; make it ready with prepareModel`)
+    throw new ArgumentError(
+      'ADAPTER_NONE',
+      `${settings.method}: expected a model with adapters, got none; make it ready with prepareModel`,
+    )
   }
   for (const [name, tensor] of model.namedParameters()) {
     const isBias = settings.method === 'bitfit' && /(^|\.)bias$/.test(name)
@@ -104,24 +121,39 @@ type Stored = ReadonlyMap<string, { readonly shape: readonly number[] }>
 function checkNames(path: string, wanted: ReadonlyMap<string, Tensor>, stored: Stored, head: readonly string[]): void {
   const missing = [...wanted.keys()].filter(key => !stored.has(key))
   const unexpected = [...stored.keys()].filter(key => !wanted.has(key))
-  const misshapen = [...wanted].filter(([key, tensor]) => stored.has(key) && stored.get(key)!.shape.join() !== tensor.shape.join())
+  const misshapen = [...wanted].filter(
+    ([key, tensor]) => stored.has(key) && stored.get(key)!.shape.join() !== tensor.shape.join(),
+  )
   if (missing.length + unexpected.length + misshapen.length === 0) return
 
   const ofHead = head.map(outer => prefix + toDiskName(outer))
   const headless = ofHead.filter(outer => ![...stored.keys()].some(key => isInside(key, outer)))
   const parts = [
-    ...(headless.length > 0 ? [`no head: nothing of ${headless.map(name => name.slice(prefix.length)).join(', ')} (train and save with modules_to_save)`] : []),
+    ...(headless.length > 0
+      ? [
+          `no head: nothing of ${headless.map(name => name.slice(prefix.length)).join(', ')} (train and save with modules_to_save)`,
+        ]
+      : []),
     ...listed('missing', missing),
     ...listed('unexpected', unexpected),
-    ...listed('of another shape', misshapen.map(([key, tensor]) => `${key} (expected [${tensor.shape.join(', ')}], got [${stored.get(key)!.shape.join(', ')}])`)),
+    ...listed(
+      'of another shape',
+      misshapen.map(
+        ([key, tensor]) => `${key} (expected [${tensor.shape.join(', ')}], got [${stored.get(key)!.shape.join(', ')}])`,
+      ),
+    ),
   ]
-  throw new FormatError('ADAPTER_TENSORS', `${path}: expected exactly the tensors of this model's adapter, got ${parts.join('; ')}; take the base model and the targets that it was trained with`, {
-    file: path,
-    missing,
-    unexpected,
-    misshapen: misshapen.map(([key]) => key),
-    headless,
-  })
+  throw new FormatError(
+    'ADAPTER_TENSORS',
+    `${path}: expected exactly the tensors of this model's adapter, got ${parts.join('; ')}; take the base model and the targets that it was trained with`,
+    {
+      file: path,
+      missing,
+      unexpected,
+      misshapen: misshapen.map(([key]) => key),
+      headless,
+    },
+  )
 }
 
 function listed(kind: string, names: readonly string[]): string[] {
@@ -133,6 +165,7 @@ function listed(kind: string, names: readonly string[]): string[] {
 /** Targets as PEFT would find them: names as in checkpoints, and 'all-linear' spelt out. */
 function diskTargets(model: Module, targets: string | readonly string[]): string | string[] {
   const names = typeof targets === 'string' ? [targets] : targets
-  if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear') return [...adaptedLayers(model).keys()].map(toDiskName)
+  if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear')
+    return [...adaptedLayers(model).keys()].map(toDiskName)
   return typeof targets === 'string' ? targets : targets.map(toDiskName)
 }

@@ -1,5 +1,5 @@
 import { noGrad } from '../autograd/mode.ts'
-import { keep, type Tensor } from '../tensor/index.ts'
+import { keep, scope, type Tensor } from '../tensor/index.ts'
 
 /** What was computed once from a frozen weight, valid for one version of it. */
 const known = new WeakMap<Tensor, { version: number; values: Map<string, Tensor> }>()
@@ -20,7 +20,7 @@ export function constantOf(weight: Tensor, name: string, compute: () => Tensor):
   }
   let value = entry.values.get(name)
   if (value === undefined || value.disposed) {
-    value = keep(noGrad(compute)) // lives as long as the weight, beyond the scope of this step
+    value = keep(noGrad(() => scope(compute))) // lives as long as the weight, beyond the scope of this step
     entry.values.set(name, value)
   }
   return value

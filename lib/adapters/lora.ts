@@ -49,15 +49,24 @@ export function loraLinear(x: Tensor, layer: LoraLayer, { dropout }: LinearOptio
  *
  * @returns the weight's shape, `[out, in]`
  */
-export function checkFactors(where: string, { weight, loraA, loraB }: Pick<LoraLayer, 'weight' | 'loraA' | 'loraB'>): [number, number] {
+export function checkFactors(
+  where: string,
+  { weight, loraA, loraB }: Pick<LoraLayer, 'weight' | 'loraA' | 'loraB'>,
+): [number, number] {
   const [out, width] = weight.shape
   if (weight.ndim !== 2) throw mismatch(where, 'a weight of shape [out, in]', weight.shape)
-  if (loraA.ndim !== 2 || loraA.shape[1] !== width) throw mismatch(where, `loraA of shape [rank, ${width}]`, loraA.shape)
+  if (loraA.ndim !== 2 || loraA.shape[1] !== width)
+    throw mismatch(where, `loraA of shape [rank, ${width}]`, loraA.shape)
   const rank = loraA.shape[0]
-  if (loraB.ndim !== 2 || loraB.shape[0] !== out || loraB.shape[1] !== rank) throw mismatch(where, `loraB of shape [${out}, ${rank}]`, loraB.shape)
+  if (loraB.ndim !== 2 || loraB.shape[0] !== out || loraB.shape[1] !== rank)
+    throw mismatch(where, `loraB of shape [${out}, ${rank}]`, loraB.shape)
   return [out!, width!]
 }
 
 export function mismatch(where: string, expected: string, got: readonly number[]): ShapeError {
-  return new ShapeError('ADAPTER_SHAPE', `${where}: expected ${expected}, got [${got.join(', ')}]; weights are stored [out, in]`, { expected, got })
+  return new ShapeError(
+    'ADAPTER_SHAPE',
+    `${where}: expected ${expected}, got [${got.join(', ')}]; weights are stored [out, in]`,
+    { expected, got },
+  )
 }

@@ -24,7 +24,11 @@ export interface Merge {
  */
 export function mergeAdapters(model: Module): Merge {
   const adapted = adaptedLayers(model)
-  if (adapted.size === 0) throw new ArgumentError('ADAPTER_NONE', 'mergeAdapters: expected a model with adapters, got none; attach or load them first')
+  if (adapted.size === 0)
+    throw new ArgumentError(
+      'ADAPTER_NONE',
+      'mergeAdapters: expected a model with adapters, got none; attach or load them first',
+    )
   const merged = new Map<string, Linear>()
   const free = () => merged.forEach(linear => void linear.weight.dispose())
   try {
@@ -50,7 +54,11 @@ function plainLayer(path: string, layer: AdaptedLinear): Linear {
     scope(() => {
       const merged = layer.mergedWeight()
       if (all(isfinite(merged)).item()) return merged // sync
-      throw new TorchError('MERGE_NOT_FINITE', `mergeAdapters: expected finite numbers, got others in the merged weight of ${toDiskName(path)}; the training went astray, take an earlier checkpoint`, { path })
+      throw new TorchError(
+        'MERGE_NOT_FINITE',
+        `mergeAdapters: expected finite numbers, got others in the merged weight of ${toDiskName(path)}; the training went astray, take an earlier checkpoint`,
+        { path },
+      )
     }),
   )
   const [out, width] = layer.weight.shape as [number, number]

@@ -1,7 +1,7 @@
 import { ArgumentError } from '../errors.ts'
 import { type Level, levelOf, type Module, setLevel } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import type { AdapterMethod, AdapterSettings } from './adapter.ts'
+import type { AdaptedLinear, AdapterMethod, AdapterSettings } from './adapter.ts'
 import { attachAdapters, requirePlain } from './attach.ts'
 import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
 
@@ -35,17 +35,24 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
   const head = findHead(model, settings.head)
   const { method } = settings
   if (method !== 'full' && head.length === 0) {
-    throw new ArgumentError('ADAPTER_HEAD', `${method}: expected a head to train, got a model without classifier or score; name its modules in head`, { method })
+    throw new ArgumentError(
+      'ADAPTER_HEAD',
+      `${method}: expected a head to train, got a model without classifier or score; name its modules in head`,
+      { method },
+    )
   }
   const targets = 'targetModules' in settings ? findTargets(model, settings.targetModules, head) : []
+  const adapted =
+    'targetModules' in settings ? attachAdapters(model, targets, settings) : new Map<string, AdaptedLinear>()
+  const adapters = new Set([...adapted.values()].flatMap(layer => layer.adapterParameters()))
   model.requireGrad(false)
-  const adapters = new Set<Tensor>()
-  if ('targetModules' in settings) {
-    for (const layer of attachAdapters(model, targets, settings).values()) layer.adapterParameters().forEach(tensor => void adapters.add(tensor))
-  }
   for (const [name, tensor] of model.namedParameters()) {
     const isOwn = adapters.has(tensor)
-    const isTrained = isOwn || method === 'full' || head.some(outer => isInside(name, outer)) || (method === 'bitfit' && /(^|\.)bias$/.test(name))
+    const isTrained =
+      isOwn ||
+      method === 'full' ||
+      head.some(outer => isInside(name, outer)) ||
+      (method === 'bitfit' && /(^|\.)bias$/.test(name))
     if (!isTrained) continue
     tensor.requiresGrad = true
     if (!isOwn) setLevel(tensor, 'lower')

@@ -1,5 +1,19 @@
 import { noGrad } from '../autograd/mode.ts'
-import { add, addmm, detach, le, linalgVectorNorm, maskedFill, mm, mul, sqrt, square, sum, t, to } from '../ops/index.ts'
+import {
+  add,
+  addmm,
+  detach,
+  le,
+  linalgVectorNorm,
+  maskedFill,
+  mm,
+  mul,
+  sqrt,
+  square,
+  sum,
+  t,
+  to,
+} from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
 import { constantOf } from './constants.ts'
 
@@ -20,7 +34,7 @@ export interface DirectionLayer {
   scaling: number
   magnitudeAxis: MagnitudeAxis
   /** Take the norm for a constant in `bidoraLinear` and `mergedWeight`, as PEFT does. Default false. */
-  detachNorm?: boolean
+  detachNorm?: boolean | undefined
 }
 
 /** A line of V whose squared norm is below this part of the weight's is zero but for rounding. */
@@ -71,7 +85,9 @@ export function lowRankTerms(layer: DirectionLayer): LowRankTerms {
   const added = mul(sum(mul(cross, R), { dim: [1] }), 2) // [lines]
   const base = baseSquares(layer)
   const squares = add(base, added)
-  const floor = constantOf(weight, `floor ${layer.magnitudeAxis}`, () => mul(detach(base), roundingOf[weight.dtype] ?? 0))
+  const floor = constantOf(weight, `floor ${layer.magnitudeAxis}`, () =>
+    mul(detach(base), roundingOf[weight.dtype] ?? 0),
+  )
   return { cross, lines: R, added, squares, zero: le(squares, floor) }
 }
 

@@ -1,5 +1,25 @@
 import { ArgumentError } from '../errors.ts'
-import { add, detach, diagonal, dot, le, maskedFill, mean, mm, mul, mv, reciprocal, sqrt, square, stack, sub, sum, t, unsqueeze, zero_ } from '../ops/index.ts'
+import {
+  add,
+  detach,
+  diagonal,
+  dot,
+  le,
+  maskedFill,
+  mean,
+  mm,
+  mul,
+  mv,
+  reciprocal,
+  sqrt,
+  square,
+  stack,
+  sub,
+  sum,
+  t,
+  unsqueeze,
+  zero_,
+} from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { constantOf } from './constants.ts'
 import { checkFactors } from './lora.ts'
@@ -17,7 +37,11 @@ import { baseSquares, cast, type DirectionLayer, lowRankTerms, wideType } from '
  * const lowerLoss = crossEntropyLoss(logits, labels).add(orthogonality(layers).mul(1e-5))
  */
 export function orthogonality(layers: readonly DirectionLayer[]): Tensor {
-  if (layers.length === 0) throw new ArgumentError('ADAPTER_NONE', 'orthogonality: expected at least one layer, got none; attach adapters first')
+  if (layers.length === 0)
+    throw new ArgumentError(
+      'ADAPTER_NONE',
+      'orthogonality: expected at least one layer, got none; attach adapters first',
+    )
   return mean(stack(layers.map(gramDistance)))
 }
 

@@ -32,9 +32,11 @@ const inert: Record<string, readonly unknown[]> = {
 }
 
 /** Fields that are carried out, or that say nothing about what the model computes. */
-const understood = new Set(
-  'auto_mapping base_model_name_or_path bidora inference_mode lora_alpha lora_dropout megatron_core modules_to_save peft_type peft_version qalora_group_size r revision runtime_config target_modules task_type use_dora use_rslora'.split(' '),
-)
+const understood = new Set([
+  ...['peft_type', 'r', 'lora_alpha', 'lora_dropout', 'target_modules', 'modules_to_save', 'use_dora', 'use_rslora'],
+  ...['base_model_name_or_path', 'task_type', 'inference_mode', 'auto_mapping', 'revision', 'peft_version'],
+  ...['runtime_config', 'megatron_core', 'qalora_group_size', 'bidora'],
+])
 
 /** peft_type of what PEFT has no form for: it refuses a type that it does not know. */
 const ownTypes = new Map([
@@ -60,34 +62,55 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const type = config.peft_type
   const isLora = type === 'LORA'
   if (!isLora && !ownTypes.get(String(type))?.includes(String(method))) {
-    throw fault(file, `expected peft_type LORA (or ${[...ownTypes.keys()].join(', ')} with its method), got ${JSON.stringify(type)}`, { peftType: type })
+    throw fault(
+      file,
+      `expected peft_type LORA (or ${[...ownTypes.keys()].join(', ')} with its method), got ${JSON.stringify(type)}`,
+      { peftType: type },
+    )
   }
   if (method === 'head' || method === 'bitfit') return { ...common, settings: { method, ...head } }
 
   refuseUnsupported(file, config)
-  const { r, lora_alpha: alpha, lora_dropout: dropout = 0, target_modules: targets } = config
-  const numbers = { r, lora_alpha: alpha, lora_dropout: dropout }
-  for (const [key, value] of Object.entries(numbers)) {
-    if (typeof value !== 'number') throw fault(file, `expected ${key} to be a number, got ${JSON.stringify(value)}`, { key })
+  const number = (key: string, expected: string, isRight: (value: number) => boolean): number => {
+    const value = config[key]
+    if (typeof value === 'number' && isRight(value)) return value
+    throw fault(file, `expected ${key} to be ${expected}, got ${JSON.stringify(value)}`, { key })
   }
-  const rank = r as number
+  const rank = number('r', 'a whole number above 0', value => Number.isInteger(value) && value > 0)
+  const alpha = number('lora_alpha', 'a number above 0', value => value > 0)
   const byPeft = config.use_dora === true ? 'dora' : 'lora'
   const settings = {
     method: isMethod(method) ? method : byPeft,
     rank,
     // rsLoRA divides by sqrt(rank); the product is the same with an alpha that is larger by sqrt(rank).
-    loraAlpha: config.use_rslora === true ? (alpha as number) * Math.sqrt(rank) : (alpha as number),
-    loraDropout: dropout as number,
-    targetModules: targetModules(file, targets),
+    loraAlpha: config.use_rslora === true ? alpha * Math.sqrt(rank) : alpha,
+    loraDropout: number('lora_dropout', 'a probability from 0 to below 1', value => value >= 0 && value < 1),
+    targetModules: targetModules(file, config.target_modules),
     ...head,
   } as const
   if ((settings.method === 'lora') !== (config.use_dora !== true)) {
-    throw fault(file, `expected use_dora ${settings.method !== 'lora'} for method '${settings.method}', got ${JSON.stringify(config.use_dora)}`, { key: 'use_dora' })
+    throw fault(
+      file,
+      `expected use_dora ${settings.method !== 'lora'} for method '${settings.method}', got ${JSON.stringify(config.use_dora)}`,
+      { key: 'use_dora' },
+    )
   }
   if (settings.method === 'lora') return { ...common, settings }
   const axis = magnitudeAxis ?? 'out'
-  if (axis !== (isLora ? 'out' : 'in')) throw fault(file, `expected magnitudeAxis '${isLora ? 'out' : 'in'}' with peft_type ${type}, got ${JSON.stringify(axis)}`, { key: 'magnitudeAxis' })
-  return { ...common, settings: { ...settings, magnitudeAxis: axis as MagnitudeAxis, detachNorm: typeof detachNorm === 'boolean' ? detachNorm : byPeft === 'dora' } }
+  if (axis !== (isLora ? 'out' : 'in'))
+    throw fault(
+      file,
+      `expected magnitudeAxis '${isLora ? 'out' : 'in'}' with peft_type ${type}, got ${JSON.stringify(axis)}`,
+      { key: 'magnitudeAxis' },
+    )
+  return {
+    ...common,
+    settings: {
+      ...settings,
+      magnitudeAxis: axis as MagnitudeAxis,
+      detachNorm: typeof detachNorm === 'boolean' ? detachNorm : byPeft === 'dora',
+    },
+  }
 }
 
 function isMethod(value: unknown): value is 'lora' | 'dora' | 'bidora' {
@@ -96,11 +119,16 @@ function isMethod(value: unknown): value is 'lora' | 'dora' | 'bidora' {
 
 /** A field that asks for something is understood or refused, never passed over. */
 function refuseUnsupported(file: string, config: JsonObject): void {
-  const isInert = ([key, value]: [string, unknown]) => understood.has(key) || isEmpty(value) || (inert[key]?.includes(value) ?? false)
+  const isInert = ([key, value]: [string, unknown]) =>
+    understood.has(key) || isEmpty(value) || (inert[key]?.includes(value) ?? false)
   const refused = Object.entries(config).filter(field => !isInert(field))
   if (refused.length === 0) return
   const shown = refused.map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join(', ')
-  throw fault(file, `expected only what this library carries out, got ${shown}; merge the adapter in PEFT and take the merged model`, { unsupported: refused.map(([key]) => key) })
+  throw fault(
+    file,
+    `expected only what this library carries out, got ${shown}; merge the adapter in PEFT and take the merged model`,
+    { unsupported: refused.map(([key]) => key) },
+  )
 }
 
 function isEmpty(value: unknown): boolean {
@@ -110,8 +138,11 @@ function isEmpty(value: unknown): boolean {
 
 function targetModules(file: string, value: unknown): TargetModules {
   if (typeof value === 'string' && value !== '') return value
-  if (Array.isArray(value) && value.length > 0 && value.every(name => typeof name === 'string')) return value as string[]
-  throw fault(file, `expected target_modules to be names or a regular expression, got ${JSON.stringify(value)}`, { key: 'target_modules' })
+  if (Array.isArray(value) && value.length > 0 && value.every(name => typeof name === 'string'))
+    return value as string[]
+  throw fault(file, `expected target_modules to be names or a regular expression, got ${JSON.stringify(value)}`, {
+    key: 'target_modules',
+  })
 }
 
 function text(value: unknown): string {
@@ -129,11 +160,14 @@ function fault(file: string, problem: string, details: Record<string, unknown>):
 export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, head: readonly string[]): JsonObject {
   const { method } = settings
   const isAdapted = 'targetModules' in settings
-  const hasPeftForm = isAdapted && settings.magnitudeAxis !== 'in'
-  const own = isAdapted && method !== 'lora' ? { method, magnitudeAxis: settings.magnitudeAxis ?? 'out', detachNorm: settings.detachNorm ?? method === 'dora' } : { method }
+  const hasPeftForm = method === 'lora' || (isAdapted && settings.magnitudeAxis !== 'in')
+  const own =
+    isAdapted && method !== 'lora'
+      ? { method, magnitudeAxis: settings.magnitudeAxis ?? 'out', detachNorm: settings.detachNorm ?? method === 'dora' }
+      : { method }
   const common = {
     base_model_name_or_path: base,
-    bidora: { ...own, ...extra },
+    bidora: { ...extra, ...own },
     inference_mode: true,
     modules_to_save: [...head],
     peft_type: hasPeftForm ? 'LORA' : isAdapted ? 'BIDORA' : method.toUpperCase(),

@@ -22,7 +22,8 @@ export function findHead(model: Module, names?: readonly string[]): string[] {
   const paths = model.namedModules().map(([path]) => path)
   const found = (names ?? HEAD_NAMES).flatMap(name => {
     const matching = paths.filter(path => endsWith(path, name))
-    if (names && matching.length === 0) throw noMatch('head', name, paths)
+    // PEFT lists both usual names whatever the model has.
+    if (matching.length === 0 && !HEAD_NAMES.includes(name)) throw noMatch('head', name, paths)
     return matching
   })
   return paths.filter(path => found.includes(path) && !found.some(outer => isInside(path, outer) && path !== outer))
@@ -35,11 +36,19 @@ export function findHead(model: Module, names?: readonly string[]): string[] {
  * @param head paths of head modules, from `findHead`
  * @throws ArgumentError where a name or the expression matches no layer, with the nearest names there are
  */
-export function findTargets(model: Module, targetModules: TargetModules, head: readonly string[]): [path: string, layer: Linear][] {
+export function findTargets(
+  model: Module,
+  targetModules: TargetModules,
+  head: readonly string[],
+): [path: string, layer: Linear][] {
   const layers = model.namedModules().filter((entry): entry is [string, Linear] => entry[1] instanceof Linear)
   const candidates = layers.filter(([path]) => !head.some(outer => isInside(path, outer)))
   const names = typeof targetModules === 'string' ? [targetModules] : [...targetModules]
-  if (names.length === 0) throw new ArgumentError('ADAPTER_TARGET', "targetModules: expected at least one name, got none; name layers or take 'all-linear'")
+  if (names.length === 0)
+    throw new ArgumentError(
+      'ADAPTER_TARGET',
+      "targetModules: expected at least one name, got none; name layers or take 'all-linear'",
+    )
   if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear') return candidates
 
   const isMatch = typeof targetModules === 'string' ? expression(targetModules) : endsWith
@@ -47,9 +56,17 @@ export function findTargets(model: Module, targetModules: TargetModules, head: r
     if (candidates.some(([path]) => isMatch(path, name))) continue
     const inHead = layers.find(([path]) => isMatch(path, name))
     if (inHead) {
-      throw new ArgumentError('ADAPTER_TARGET', `targetModules: expected layers beside the head, got '${name}', which is ${toDiskName(inHead[0])}; the head is trained in full, leave it out`, { name })
+      throw new ArgumentError(
+        'ADAPTER_TARGET',
+        `targetModules: expected layers beside the head, got '${name}', which is ${toDiskName(inHead[0])}; the head is trained in full, leave it out`,
+        { name },
+      )
     }
-    throw noMatch('targetModules', name, candidates.map(([path]) => path))
+    throw noMatch(
+      'targetModules',
+      name,
+      candidates.map(([path]) => path),
+    )
   }
   return candidates.filter(([path]) => names.some(name => isMatch(path, name)))
 }
@@ -69,16 +86,29 @@ function expression(source: string): (path: string) => boolean {
   try {
     whole = new RegExp(`^(?:${source})$`, 's')
   } catch (error) {
-    throw new ArgumentError('ADAPTER_TARGET', `targetModules: expected a list of names, 'all-linear' or a regular expression, got '${source}' (${(error as Error).message})`, { source }, { cause: error })
+    throw new ArgumentError(
+      'ADAPTER_TARGET',
+      `targetModules: expected a list of names, 'all-linear' or a regular expression, got '${source}' (${(error as Error).message})`,
+      { source },
+      { cause: error },
+    )
   }
   return path => whole.test(toDiskName(path))
 }
 
 function noMatch(where: string, name: string, paths: readonly string[]): ArgumentError {
-  const ends = new Set(paths.filter(path => path !== '').flatMap(path => [lastName(toDiskName(path)), toDiskName(path)]))
-  const nearest = [...ends].map(end => [distance(end, name), end] as const).sort(([a, x], [b, y]) => a - b || x.length - y.length || (x < y ? -1 : 1))
+  const ends = new Set(
+    paths.filter(path => path !== '').flatMap(path => [lastName(toDiskName(path)), toDiskName(path)]),
+  )
+  const nearest = [...ends]
+    .map(end => [distance(end, name), end] as const)
+    .sort(([a, x], [b, y]) => a - b || x.length - y.length || (x < y ? -1 : 1))
   const shown = nearest.slice(0, 5).map(([, end]) => end)
-  return new ArgumentError('ADAPTER_TARGET', `${where}: expected the name of a module, got '${name}', which matches none; the nearest are ${shown.join(', ') || 'none at all'}`, { name, nearest: shown })
+  return new ArgumentError(
+    'ADAPTER_TARGET',
+    `${where}: expected the name of a module, got '${name}', which matches none; the nearest are ${shown.join(', ') || 'none at all'}`,
+    { name, nearest: shown },
+  )
 }
 
 /** `query` of `...self.query`, but `0.query` where the last part alone says nothing. */
@@ -91,7 +121,8 @@ function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
     row = next
   }
   return row[b.length]!

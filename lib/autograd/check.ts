@@ -62,7 +62,9 @@ export function gradgradcheck(compute: Differentiable, inputs: readonly Tensor[]
   const shapes = scope(() => outputsOf(compute, inputs).map(output => output.shape))
   // Fixed vectors with no symmetry, so that a transposed or dropped term shows.
   const vectors = shapes.map((shape, output) => {
-    const data = Float64Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, i) => Math.sin(1 + output + 1.7 * i))
+    const data = Float64Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, i) =>
+      Math.sin(1 + output + 1.7 * i),
+    )
     return tensor(data, { shape, requiresGrad: true })
   })
   try {
@@ -82,8 +84,14 @@ export function gradgradcheck(compute: Differentiable, inputs: readonly Tensor[]
 
 function checkInputs(inputs: readonly Tensor[]): void {
   const bad = inputs.find(input => input.dtype !== 'float64')
-  if (bad) throw new ArgumentError('GRADCHECK_DTYPE', `gradcheck: expected float64 tensors, got ${bad.dtype}; central differences need the precision`, { dtype: bad.dtype })
-  if (!inputs.some(input => input.requiresGrad)) throw new ArgumentError('GRADCHECK_INPUT', 'gradcheck: expected an input that requires a gradient, got none')
+  if (bad)
+    throw new ArgumentError(
+      'GRADCHECK_DTYPE',
+      `gradcheck: expected float64 tensors, got ${bad.dtype}; central differences need the precision`,
+      { dtype: bad.dtype },
+    )
+  if (!inputs.some(input => input.requiresGrad))
+    throw new ArgumentError('GRADCHECK_INPUT', 'gradcheck: expected an input that requires a gradient, got none')
 }
 
 function outputsOf(compute: Differentiable, inputs: readonly Tensor[]): readonly Tensor[] {
@@ -92,7 +100,13 @@ function outputsOf(compute: Differentiable, inputs: readonly Tensor[]): readonly
 }
 
 /** Copies of the inputs, leaves of their own, with one entry moved where an offset is given. */
-function copiesAt(inputs: readonly Tensor[], points: readonly Float64Array[], which = -1, entry = 0, offset = 0): Tensor[] {
+function copiesAt(
+  inputs: readonly Tensor[],
+  points: readonly Float64Array[],
+  which = -1,
+  entry = 0,
+  offset = 0,
+): Tensor[] {
   return inputs.map(({ shape, requiresGrad, device }, i) => {
     const data = points[i]!.slice()
     if (i === which) data[entry]! += offset
@@ -100,12 +114,26 @@ function copiesAt(inputs: readonly Tensor[], points: readonly Float64Array[], wh
   })
 }
 
-function valuesAt(compute: Differentiable, inputs: readonly Tensor[], points: readonly Float64Array[], which: number, entry: number, offset: number): Float64Array[] {
-  return scope(() => outputsOf(compute, copiesAt(inputs, points, which, entry, offset)).map(output => output.data() as Float64Array))
+function valuesAt(
+  compute: Differentiable,
+  inputs: readonly Tensor[],
+  points: readonly Float64Array[],
+  which: number,
+  entry: number,
+  offset: number,
+): Float64Array[] {
+  return scope(() =>
+    outputsOf(compute, copiesAt(inputs, points, which, entry, offset)).map(output => output.data() as Float64Array),
+  )
 }
 
 /** Indexed by output, by its entry (row), by varied input, by its entry. */
-function jacobian(compute: Differentiable, inputs: readonly Tensor[], points: readonly Float64Array[], varied: readonly number[]): Float64Array[][][] {
+function jacobian(
+  compute: Differentiable,
+  inputs: readonly Tensor[],
+  points: readonly Float64Array[],
+  varied: readonly number[],
+): Float64Array[][][] {
   const leaves = copiesAt(inputs, points)
   const wanted = varied.map(i => leaves[i]!)
   return outputsOf(compute, leaves).map(output =>
@@ -114,7 +142,11 @@ function jacobian(compute: Differentiable, inputs: readonly Tensor[], points: re
         const pick = new Float64Array(output.numel)
         pick[row] = 1
         const gradients = output.requiresGrad
-          ? grad([output], wanted, { gradOutputs: [tensor(pick, { shape: output.shape, device: output.device })], retainGraph: true, allowUnused: true })
+          ? grad([output], wanted, {
+              gradOutputs: [tensor(pick, { shape: output.shape, device: output.device })],
+              retainGraph: true,
+              allowUnused: true,
+            })
           : wanted.map(() => null)
         return wanted.map((leaf, i) => (gradients[i] ?? zerosLike(leaf)).data() as Float64Array)
       }),

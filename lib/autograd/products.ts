@@ -15,7 +15,12 @@ export interface ProductOptions {
  *
  * @throws ShapeError where `vectors` does not match `outputs`
  */
-export function vectorJacobian(outputs: readonly Tensor[], inputs: readonly Tensor[], vectors: readonly Tensor[], options: ProductOptions = {}): Tensor[] {
+export function vectorJacobian(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  vectors: readonly Tensor[],
+  options: ProductOptions = {},
+): Tensor[] {
   checkVectors('vectorJacobian', outputs, vectors)
   const used = outputs.map((_, i) => i).filter(i => outputs[i]!.requiresGrad)
   if (used.length === 0) return inputs.map(input => zerosLike(input))
@@ -35,7 +40,13 @@ export function vectorJacobian(outputs: readonly Tensor[], inputs: readonly Tens
  * @returns one tensor per element of `others`, of its shape
  * @throws ShapeError where `vector` does not match `inputs`
  */
-export function mixedProduct(loss: Tensor, inputs: readonly Tensor[], others: readonly Tensor[], vector: readonly Tensor[], options: ProductOptions = {}): Tensor[] {
+export function mixedProduct(
+  loss: Tensor,
+  inputs: readonly Tensor[],
+  others: readonly Tensor[],
+  vector: readonly Tensor[],
+  options: ProductOptions = {},
+): Tensor[] {
   checkVectors('mixedProduct', inputs, vector)
   return scope(() => {
     const first = grad(loss, [...inputs], { createGraph: true, allowUnused: true })
@@ -55,15 +66,24 @@ export function mixedProduct(loss: Tensor, inputs: readonly Tensor[], others: re
  * @param vector one tensor per input, of its shape
  * @returns one tensor per input, of its shape
  */
-export function hessianVectorProduct(loss: Tensor, inputs: readonly Tensor[], vector: readonly Tensor[], options: ProductOptions = {}): Tensor[] {
+export function hessianVectorProduct(
+  loss: Tensor,
+  inputs: readonly Tensor[],
+  vector: readonly Tensor[],
+  options: ProductOptions = {},
+): Tensor[] {
   return mixedProduct(loss, inputs, inputs, vector, options)
 }
 
 function checkVectors(where: string, tensors: readonly Tensor[], vectors: readonly Tensor[]): void {
   const shapes = (list: readonly Tensor[]) => list.map(tensor => `[${tensor.shape.join(', ')}]`).join(' ')
   if (shapes(tensors) === shapes(vectors)) return
-  throw new ShapeError('PRODUCT_SHAPE', `${where}: expected one vector for each tensor, of shapes ${shapes(tensors)}, got ${shapes(vectors)}; give one of the same shape for each`, {
-    expected: tensors.map(tensor => tensor.shape),
-    got: vectors.map(tensor => tensor.shape),
-  })
+  throw new ShapeError(
+    'PRODUCT_SHAPE',
+    `${where}: expected one vector for each tensor, of shapes ${shapes(tensors)}, got ${shapes(vectors)}; give one of the same shape for each`,
+    {
+      expected: tensors.map(tensor => tensor.shape),
+      got: vectors.map(tensor => tensor.shape),
+    },
+  )
 }

@@ -17,7 +17,7 @@ export function exact<LowerBatch, UpperBatch>(
 ): Hypergradient {
   const { upperLoss, vector, direct } = upperGradients(problem, upperBatch)
   const implicit = scope(() => {
-    const loss = evaluate('lowerLoss', batch => problem.lowerLoss(batch), lowerBatch)
+    const loss = evaluate(problem, 'lowerLoss', lowerBatch)
     return mixedProduct(loss, problem.lowerParameters, problem.upperParameters, vector)
   })
   return { gradients: direct.map((g, i) => sub(g, implicit[i]!)), upperLoss }

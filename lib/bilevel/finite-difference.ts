@@ -1,8 +1,15 @@
 import { noGrad } from '../autograd/mode.ts'
 import { ArgumentError } from '../errors.ts'
-import { add, clone, copy_, div, mul, reciprocal, sub } from '../ops/index.ts'
+import { add, clone, div, foreachAdd, foreachCopy_, foreachSub, mul, reciprocal, sub } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
-import { type Batches, type BilevelProblem, evaluate, gradientsOf, type Hypergradient, upperGradients } from './problem.ts'
+import {
+  type Batches,
+  type BilevelProblem,
+  evaluate,
+  gradientsOf,
+  type Hypergradient,
+  upperGradients,
+} from './problem.ts'
 import { repeatable } from './random.ts'
 import { norm } from './vector.ts'
 
@@ -31,28 +38,41 @@ export function finiteDifference<LowerBatch, UpperBatch>(
   { radius = 0.01 }: FiniteDifferenceOptions,
 ): Hypergradient {
   if (!(radius > 0 && Number.isFinite(radius))) {
-    throw new ArgumentError('BILEVEL_RADIUS', `finite-difference: expected a radius above 0, got ${radius}; 0.01 is the published one`, { radius })
+    throw new ArgumentError(
+      'BILEVEL_RADIUS',
+      `finite-difference: expected a radius above 0, got ${radius}; 0.01 is the published one`,
+      { radius },
+    )
   }
   const { upperLoss, vector, direct } = upperGradients(problem, upperBatch)
   const epsilon = mul(reciprocal(add(norm(vector), 1e-15)), radius) // a float64 scalar that stays on its device: no sync
-  const [plus, minus] = atBothPoints(problem, lowerBatch, vector.map(v => mul(v, epsilon)))
+  const [plus, minus] = atBothPoints(
+    problem,
+    lowerBatch,
+    vector.map(v => mul(v, epsilon)),
+  )
   const gradients = direct.map((g, i) => sub(g, div(sub(plus[i]!, minus[i]!), mul(epsilon, 2))))
   return { gradients, upperLoss }
 }
 
 /** grad_M lowerLoss at V + offsets and at V - offsets; V is the same to the bit afterwards, also when a loss throws. */
-function atBothPoints<LowerBatch>(problem: BilevelProblem<LowerBatch, never>, lowerBatch: LowerBatch, offsets: Tensor[]): [Tensor[], Tensor[]] {
+function atBothPoints<LowerBatch>(
+  problem: BilevelProblem<LowerBatch, never>,
+  lowerBatch: LowerBatch,
+  offsets: Tensor[],
+): [Tensor[], Tensor[]] {
   const { lowerParameters, upperParameters } = problem
   const saved = noGrad(() => lowerParameters.map(parameter => clone(parameter)))
-  const move = (to: (value: Tensor, offset: Tensor) => Tensor) =>
-    noGrad(() => scope(() => lowerParameters.forEach((parameter, i) => void copy_(parameter, to(saved[i]!, offsets[i]!)))))
-  const evaluation = repeatable(lowerParameters, () => scope(() => gradientsOf(evaluate('lowerLoss', batch => problem.lowerLoss(batch), lowerBatch), upperParameters)))
+  const moveTo = (point: Tensor[]) => noGrad(() => void foreachCopy_([...lowerParameters], point))
+  const evaluation = repeatable(lowerParameters, () =>
+    scope(() => gradientsOf(evaluate(problem, 'lowerLoss', lowerBatch), upperParameters)),
+  )
   try {
-    move(add)
+    moveTo(foreachAdd(saved, offsets))
     const plus = evaluation()
-    move(sub)
+    moveTo(foreachSub(saved, offsets))
     return [plus, evaluation()]
   } finally {
-    move(value => value)
+    moveTo(saved)
   }
 }

@@ -9,6 +9,6 @@ export function firstOrder<LowerBatch, UpperBatch>(
   problem: BilevelProblem<LowerBatch, UpperBatch>,
   { upperBatch }: Batches<LowerBatch, UpperBatch>,
 ): Hypergradient {
-  const loss = evaluate('upperLoss', batch => problem.upperLoss(batch), upperBatch)
+  const loss = evaluate(problem, 'upperLoss', upperBatch)
   return { gradients: gradientsOf(loss, problem.upperParameters), upperLoss: loss.detach() }
 }

@@ -3,7 +3,13 @@ import { scope, type Tensor } from '../tensor/index.ts'
 import { exact } from './exact.ts'
 import { finiteDifference } from './finite-difference.ts'
 import { firstOrder } from './first-order.ts'
-import { type Batches, type BilevelProblem, checkProblem, type Hypergradient } from './problem.ts'
+import {
+  type Batches,
+  type BilevelProblem,
+  checkProblem,
+  type Hypergradient,
+  type HypergradientMethod,
+} from './problem.ts'
 import { norm } from './vector.ts'
 
 /** The one table: a method's name and its function. Options are the function's own. */
@@ -11,12 +17,13 @@ const methods = {
   'first-order': firstOrder,
   'finite-difference': finiteDifference,
   exact,
-} as const
+} as const satisfies Record<string, HypergradientMethod<never>>
 
 type Methods = typeof methods
 /** Name of a hypergradient method. */
 export type MethodName = keyof Methods
-type OptionsOf<Name extends MethodName> = Parameters<Methods[Name]> extends [unknown, unknown, infer Options] ? Options : object
+type OptionsOf<Name extends MethodName> =
+  Parameters<Methods[Name]> extends [unknown, unknown, infer Options] ? Options : object
 
 /** A method with its own options: `{ method: 'finite-difference', radius: 0.01 }`. */
 export type MethodChoice = { [Name in MethodName]: { method: Name } & OptionsOf<Name> }[MethodName]
@@ -53,10 +60,14 @@ export function upperStepGradients<LowerBatch, UpperBatch>(
 ): Hypergradient & { hypergradientNorm: Tensor } {
   checkProblem('hypergradient', problem)
   if (!Object.hasOwn(methods, choice.method)) {
-    throw new ArgumentError('BILEVEL_METHOD', `hypergradient: expected a method out of ${METHOD_NAMES.join(', ')}, got '${choice.method}'`, {
-      method: choice.method,
-      allowed: METHOD_NAMES,
-    })
+    throw new ArgumentError(
+      'BILEVEL_METHOD',
+      `hypergradient: expected a method out of ${METHOD_NAMES.join(', ')}, got '${choice.method}'`,
+      {
+        method: choice.method,
+        allowed: METHOD_NAMES,
+      },
+    )
   }
   const { method, ...options } = choice
   return scope(() => {
@@ -67,13 +78,25 @@ export function upperStepGradients<LowerBatch, UpperBatch>(
   })
 }
 
-function notFinite(problem: BilevelProblem<never, never>, method: MethodName, { gradients, upperLoss }: Hypergradient): TorchError {
+function notFinite(
+  problem: BilevelProblem<never, never>,
+  method: MethodName,
+  { gradients, upperLoss }: Hypergradient,
+): TorchError {
   const loss = upperLoss.item()
-  const bad = gradients.flatMap((gradient, i) => (Number.isFinite(norm([gradient]).item()) ? [] : [problem.upperNames?.[i] ?? `upperParameters[${i}]`]))
-  const what = Number.isFinite(loss) ? `the gradient of ${bad.join(', ')} is not finite (upperLoss ${loss})` : `upperLoss is ${loss}`
-  return new TorchError('HYPERGRADIENT_NOT_FINITE', `hypergradient: expected finite numbers, got ${what} with method '${method}'; lower the learning rates or look for a faulty batch`, {
-    method,
-    upperLoss: loss,
-    parameters: bad,
-  })
+  const bad = gradients.flatMap((gradient, i) =>
+    Number.isFinite(norm([gradient]).item()) ? [] : [problem.upperNames?.[i] ?? `upperParameters[${i}]`],
+  )
+  const what = Number.isFinite(loss)
+    ? `the gradient of ${bad.join(', ')} is not finite (upperLoss ${loss})`
+    : `upperLoss is ${loss}`
+  return new TorchError(
+    'HYPERGRADIENT_NOT_FINITE',
+    `hypergradient: expected finite numbers, got ${what} with method '${method}'; lower the learning rates or look for a faulty batch`,
+    {
+      method,
+      upperLoss: loss,
+      parameters: bad,
+    },
+  )
 }

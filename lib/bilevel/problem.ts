@@ -50,11 +50,21 @@ export function checkProblem(where: string, problem: BilevelProblem<never, never
   const seen = new Set<Tensor>()
   for (const level of ['lowerParameters', 'upperParameters'] as const) {
     if (problem[level].length === 0) {
-      throw new ArgumentError('BILEVEL_EMPTY', `${where}: expected at least one tensor in ${level}, got none; give the level its parameters`, { level })
+      throw new ArgumentError(
+        'BILEVEL_EMPTY',
+        `${where}: expected at least one tensor in ${level}, got none; give the level its parameters`,
+        { level },
+      )
     }
     problem[level].forEach((parameter, index) => {
-      const fault = !parameter.requiresGrad || !parameter.isLeaf ? 'is no leaf that requires a gradient; set its requiresGrad to true' : seen.has(parameter) ? 'stands twice; every parameter has one level' : undefined
-      if (fault !== undefined) throw new ArgumentError('BILEVEL_PARAMETER', `${where}: ${level}[${index}] ${fault}`, { level, index })
+      const fault =
+        !parameter.requiresGrad || !parameter.isLeaf
+          ? 'is no leaf that requires a gradient; set its requiresGrad to true'
+          : seen.has(parameter)
+            ? 'stands twice; every parameter has one level'
+            : undefined
+      if (fault !== undefined)
+        throw new ArgumentError('BILEVEL_PARAMETER', `${where}: ${level}[${index}] ${fault}`, { level, index })
       seen.add(parameter)
     })
   }
@@ -65,13 +75,25 @@ export function checkProblem(where: string, problem: BilevelProblem<never, never
  *
  * @throws ArgumentError where it is no scalar or depends on no parameter.
  */
-export function evaluate<Batch>(name: 'lowerLoss' | 'upperLoss', loss: (batch: Batch) => Tensor, batch: Batch): Tensor {
-  const value = loss(batch)
+export function evaluate<Name extends 'lowerLoss' | 'upperLoss', Batch>(
+  problem: Record<Name, (batch: Batch) => Tensor>,
+  name: Name,
+  batch: Batch,
+): Tensor {
+  const value = problem[name](batch)
   if (value.numel !== 1) {
-    throw new ArgumentError('BILEVEL_LOSS_SHAPE', `${name}: expected a scalar, got shape [${value.shape.join(', ')}]; take the mean or the sum`, { loss: name, shape: value.shape })
+    throw new ArgumentError(
+      'BILEVEL_LOSS_SHAPE',
+      `${name}: expected a scalar, got shape [${value.shape.join(', ')}]; take the mean or the sum`,
+      { loss: name, shape: value.shape },
+    )
   }
   if (!value.requiresGrad) {
-    throw new ArgumentError('BILEVEL_LOSS_DETACHED', `${name}: expected a loss made of the parameters, got one that depends on none of them; compute it outside noGrad`, { loss: name })
+    throw new ArgumentError(
+      'BILEVEL_LOSS_DETACHED',
+      `${name}: expected a loss made of the parameters, got one that depends on none of them; compute it outside noGrad`,
+      { loss: name },
+    )
   }
   return value
 }
@@ -86,9 +108,16 @@ export function gradientsOf(loss: Tensor, parameters: readonly Tensor[]): Tensor
  * The upper loss with its gradients for both levels, from one traversal of its graph: `vector` for the lower
  * parameters (`v` of the formulas), `direct` for the upper ones.
  */
-export function upperGradients<UpperBatch>(problem: BilevelProblem<never, UpperBatch>, upperBatch: UpperBatch): { upperLoss: Tensor; vector: Tensor[]; direct: Tensor[] } {
-  const loss = evaluate('upperLoss', batch => problem.upperLoss(batch), upperBatch)
+export function upperGradients<UpperBatch>(
+  problem: BilevelProblem<never, UpperBatch>,
+  upperBatch: UpperBatch,
+): { upperLoss: Tensor; vector: Tensor[]; direct: Tensor[] } {
+  const loss = evaluate(problem, 'upperLoss', upperBatch)
   const { lowerParameters, upperParameters } = problem
   const gradients = gradientsOf(loss, [...lowerParameters, ...upperParameters])
-  return { upperLoss: loss.detach(), vector: gradients.slice(0, lowerParameters.length), direct: gradients.slice(lowerParameters.length) }
+  return {
+    upperLoss: loss.detach(),
+    vector: gradients.slice(0, lowerParameters.length),
+    direct: gradients.slice(lowerParameters.length),
+  }
 }

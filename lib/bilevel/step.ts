@@ -42,7 +42,11 @@ export function step<LowerBatch, UpperBatch>(
   { updateLower, updateUpper, hypergradient }: RoundOptions,
 ): Round {
   const lowerBatch = lowerBatches.at(-1)
-  if (lowerBatch === undefined) throw new ArgumentError('BILEVEL_BATCH', 'step: expected at least one lower batch, got none; give one for each lower step of the round')
+  if (lowerBatch === undefined)
+    throw new ArgumentError(
+      'BILEVEL_BATCH',
+      'step: expected at least one lower batch, got none; give one for each lower step of the round',
+    )
   return scope(() => {
     const losses = lowerBatches.map(batch => lowerStep(problem, batch, updateLower))
     const lowerLoss = losses.at(-1)!
@@ -55,9 +59,13 @@ export function step<LowerBatch, UpperBatch>(
   })
 }
 
-function lowerStep<LowerBatch>(problem: BilevelProblem<LowerBatch, never>, lowerBatch: LowerBatch, updateLower: Update): Tensor {
+function lowerStep<LowerBatch>(
+  problem: BilevelProblem<LowerBatch, never>,
+  lowerBatch: LowerBatch,
+  updateLower: Update,
+): Tensor {
   return scope(() => {
-    const loss = evaluate('lowerLoss', batch => problem.lowerLoss(batch), lowerBatch)
+    const loss = evaluate(problem, 'lowerLoss', lowerBatch)
     updateLower(gradientsOf(loss, problem.lowerParameters))
     return loss.detach()
   })

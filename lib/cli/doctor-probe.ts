@@ -1,4 +1,5 @@
 // Run by `doctor` in a child process: a product, a backward pass, and the same on a CUDA device where there is one.
+import { loadNative } from '../native.ts'
 import { cuda, grad, libtorchVersion, matmul, sum, tensor } from '../torch.ts'
 
 const expected = '[[7,11],[9,13]]' // d sum(X X) / dX[a][b] = sum of row b + sum of column a
@@ -20,6 +21,8 @@ function probe(device: string): string {
 try {
   const devices = [probe('cpu')]
   for (let i = 0; i < cuda.deviceCount(); i++) devices.push(probe(`cuda:${i}`))
+  const failure = loadNative().cudaFailure
+  if (failure !== undefined) console.error(failure.message)
   console.log(`a product and its gradient are right on ${devices.join(', ')} (libtorch ${libtorchVersion()})`)
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))

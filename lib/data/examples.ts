@@ -88,9 +88,12 @@ function checkInput(where: string, row: unknown): TextInput {
       ['tokens', 'token classification'],
       ['prompt', 'text generation'],
     ] as const) {
-      // biome-ignore format: a small table
       if (key in row) {
-        throw new DataError('DATA_LATER', `${where}: expected a text, got '${key}': ${task} comes in a later version; use 'text'`, { where })
+        throw new DataError(
+          'DATA_LATER',
+          `${where}: expected a text, got '${key}': ${task} comes in a later version; use 'text'`,
+          { where },
+        )
       }
     }
   }

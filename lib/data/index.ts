@@ -11,7 +11,6 @@ export { encodeLabels, findLabels, type LabelSet, labelIndex, labelSet, prepareL
 export { type Line, readLines } from './lines.ts'
 export { loadDataset } from './load-dataset.ts'
 export { type LoadFileOptions, loadFile, readInputs } from './load-file.ts'
-export { type IndexBatch, IndexLoader, type LoaderOptions, type LoaderState } from './loader.ts'
 export { Random, shuffle } from './random.ts'
 export { datasetNames } from './registry.ts'
 export type { NamedRow, Row } from './rows.ts'

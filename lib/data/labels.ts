@@ -99,7 +99,12 @@ function indexLabels(examples: readonly Example[], set: LabelSet, where: string)
   )
   if (unknown.size > 0) {
     const [[name, row], ...others] = [...unknown] as [[string, number], ...[string, number][]]
-    throw unknownLabel(`${where}[${row}]`, name, set, others.map(([other]) => other)) // biome-ignore format: one thought
+    throw unknownLabel(
+      `${where}[${row}]`,
+      name,
+      set,
+      others.map(([other]) => other),
+    )
   }
   return encoded
 }

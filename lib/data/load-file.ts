@@ -72,7 +72,7 @@ async function* readOutcomes(
   const set = options.labels === undefined ? undefined : labelSet(options.labels)
   const text = (options.format ?? formatOf(file)) !== 'jsonl'
   let columns: Columns | undefined
-  let names: string[] = []
+  let names: string[] | undefined
   for await (const row of readFileRows(source, options)) {
     const { line } = row
     if ('error' in row) {
@@ -80,22 +80,20 @@ async function* readOutcomes(
       continue
     }
     const where = `${file}:${line}`
+    const given = Object.keys(row.values)
+    columns ??= findColumns(text ? file : where, given, options, problemType, labelled)
     try {
-      const given = Object.keys(row.values)
-      if (columns === undefined) columns = findColumns(text ? file : where, given, options, problemType, labelled)
       // Rows of jsonl may differ in their keys: a pair that only some rows have must not go by unseen.
-      else if (!sameNames(names, given))
+      if (names !== undefined && !sameNames(names, given)) {
         checkColumns(where, columns, findColumns(where, given, options, problemType, labelled))
+      }
       names = given
       const input = takeTexts(where, row.values, columns)
       if (columns.label === undefined) yield { line, row: input }
       else {
         const value = row.values[columns.label]
-        const label = checkLabel(
-          where,
-          text ? fromCell(where, value as string, problemType, options) : fromJson(value),
-          problemType,
-        )
+        const told = text ? fromCell(where, value as string, problemType, options) : fromJson(value)
+        const label = checkLabel(where, told, problemType)
         if (set !== undefined && problemType !== 'regression') refuseUnknown(where, label, set)
         yield { line, row: { ...input, label } as Example }
       }
@@ -162,7 +160,11 @@ function together(problems: readonly { line: number; error: BidoraError }[]): Bi
     ...{ line: number; error: BidoraError }[],
   ]
   if (others.length === 0) return first.error
-  const lines = others.slice(0, 9).map(({ line }) => line).join(', ') + (others.length > 9 ? ', ...' : '') // biome-ignore format: one list
+  const lines =
+    others
+      .slice(0, 9)
+      .map(({ line }) => line)
+      .join(', ') + (others.length > 9 ? ', ...' : '')
   const message = `${first.error.message} (also wrong: line ${lines})`
   const details = { ...first.error.details, problems: problems.map(({ error }) => error.message) }
   return first.error instanceof FormatError

@@ -30,12 +30,15 @@ export async function loadSpamAssassin(
   options: { mails?: number | undefined; testSize?: number | undefined } = {},
 ): Promise<Dataset> {
   const { mails, found, dropped, decoding } = await readCorpus(folder, options.mails ?? corpusSize)
-  const { first, second } = stratifiedSplit(mails.map(mail => mail.label), {
-    size: options.testSize ?? testSize,
-    seed: splitSeed,
-    stream: 'spamassassin',
-    second: twins(mails.map(mail => mail.body)),
-  }) // biome-ignore format: one call
+  const { first, second } = stratifiedSplit(
+    mails.map(mail => mail.label),
+    {
+      size: options.testSize ?? testSize,
+      seed: splitSeed,
+      stream: 'spamassassin',
+      second: twins(mails.map(mail => mail.body)),
+    },
+  )
   const take = (indices: number[], part: string) =>
     shuffle(indices, new Random(splitSeed, 'spamassassin', part)).map(index => toExample(mails[index]!))
   const guessed = decoding.undeclared + decoding.unknown

@@ -169,7 +169,14 @@ function check() {
 }
 
 function biome(command) {
-  return run(process.execPath, [bin('@biomejs/biome', 'biome'), command, '--config-path', 'test/house', 'lib', 'test'])
+  return run(process.execPath, [
+    bin('@biomejs/biome', 'biome'),
+    command,
+    '--config-path',
+    'test/house/style.json',
+    'lib',
+    'test',
+  ])
 }
 
 function clangFormat() {

@@ -5,6 +5,7 @@ import { findDataset, findModel } from './assets.ts'
 import { findDriver } from './driver.ts'
 import { findAddon } from './find-addon.ts'
 import { findLibtorch, requireLibtorch } from './find-libtorch.ts'
+import { glibcVersion } from './glibc.ts'
 import { cacheRoot, isFolder, packageRoot, packageVersion } from './locate.ts'
 import { findProgram, run, tail } from './run.ts'
 
@@ -66,8 +67,7 @@ function attempt<T>(work: () => T): Attempt<T> {
 }
 
 function system(): Finding {
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  const glibc = header.glibcVersionRuntime
+  const glibc = glibcVersion()
   const value = `${process.platform} ${process.arch}, ${glibc === undefined ? 'no glibc' : `glibc ${glibc}`}`
   if (process.platform === 'linux' && glibc !== undefined) return { name: 'system', value }
   return { name: 'system', value, advice: 'use Linux with glibc 2.28 or later (Debian, Ubuntu, Fedora and similar)' }
@@ -139,7 +139,11 @@ function optional(name: string, find: () => string): Finding {
 async function tryTensors(probe: string): Promise<Finding> {
   const finished = await run(process.execPath, [probe], { timeout: 120_000 })
   const line = finished.stdout.trim().split('\n').at(-1) ?? ''
-  if (finished.status === 0) return { name: 'tensors', value: line }
+  if (finished.status === 0) {
+    // The CPU works; what is said besides is why CUDA does not.
+    const besides = finished.stderr.trim()
+    return { name: 'tensors', value: besides === '' ? line : `${line}; ${besides}` }
+  }
   const reason =
     finished.signal === undefined ? tail(finished.stderr, 3) : `the process was ended by ${finished.signal}`
   return {

@@ -5,7 +5,7 @@ import { assertDiskSpace, folderBytes, makeOnce } from './cache.ts'
 import { type Flavour, setFolder } from './find-libtorch.ts'
 import { isFile } from './locate.ts'
 import { type Progress, step } from './progress.ts'
-import { assertTested, compareVersions } from './versions.ts'
+import { assertTested } from './versions.ts'
 import { downloadWheels, requirementsOf, unpack } from './wheels.ts'
 
 /** Download and, at its height, disk use: the archives, pip's temporary copy of them and what is kept. */
@@ -38,7 +38,6 @@ const runtime = ['cudart', 'cupti']
 export async function provisionLibtorch(version: string, flavour: Flavour, progress: Progress): Promise<boolean> {
   assertTested(version, 'set-up --torch')
   return makeOnce(setFolder(version, flavour), progress, async (folder, scratch) => {
-    assertGlibc()
     assertDiskSpace(sizes[flavour].disk, `libtorch ${version} (${flavour})`)
     const wheels = await step(
       progress,
@@ -107,17 +106,5 @@ function verify(folder: string, version: string, flavour: Flavour): void {
         ? '; use --device cpu on this machine'
         : '; choose another version with --torch'),
     { missing },
-  )
-}
-
-/** The wheels are built for glibc 2.28 and later. */
-function assertGlibc(): void {
-  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
-  const version = report.header.glibcVersionRuntime
-  if (version !== undefined && compareVersions(version, '2.28') >= 0) return
-  throw new SetupError(
-    'GLIBC',
-    `set-up: expected a system with glibc 2.28 or later, got ${version === undefined ? 'one without glibc (musl)' : version}; ` +
-      'use a Debian, Ubuntu, Fedora or similar image',
   )
 }

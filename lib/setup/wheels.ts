@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupError } from '../errors.ts'
+import { glibcVersion } from './glibc.ts'
 import { findProgram, run, tail } from './run.ts'
+import { compareVersions } from './versions.ts'
 
+const oldestGlibc = '2.28' // what torch's wheels are built for
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' }
 
 /**
@@ -19,26 +22,38 @@ export async function downloadWheels(
   folder: string,
   options: { dependencies: boolean; scratch: string; otherwise: string },
 ): Promise<string[]> {
-  const architecture = architectures[process.arch]
-  if (process.platform !== 'linux' || architecture === undefined) {
-    throw new SetupError(
-      'PLATFORM_UNSUPPORTED',
-      `set-up: expected Linux on x64 or arm64, got ${process.platform} on ${process.arch}; ${options.otherwise}`,
-    )
-  }
-  const platforms = ['manylinux_2_28', 'manylinux_2_25', 'manylinux_2_17', 'manylinux2014'].flatMap(tag => [
-    '--platform',
-    `${tag}_${architecture}`,
-  ])
+  const platforms = platformTags(options.otherwise).flatMap(tag => ['--platform', tag])
   const args = ['-m', 'pip', 'download', '--no-input', '--no-cache-dir', '--disable-pip-version-check']
   args.push('--progress-bar', 'off', '--only-binary=:all:', '--python-version', '3.13', ...platforms)
   if (!options.dependencies) args.push('--no-deps')
   args.push('-d', folder, ...requirements)
-  const finished = await run(python(), args, { env: { ...process.env, TMPDIR: options.scratch } })
+  // pip asks `rustc --version` for its user agent; where that is rustup's, it would write settings into the home folder.
+  const env = { ...process.env, TMPDIR: options.scratch, RUSTUP_HOME: options.scratch }
+  const finished = await run(python(), args, { env })
   if (finished.status !== 0) throw pipError(requirements, finished.stdout + finished.stderr, options.otherwise)
   return readdirSync(folder)
     .filter(name => name.endsWith('.whl'))
     .map(name => join(folder, name))
+}
+
+/**
+ * The tags of wheels that run here: those for any glibc up to the system's. pip, told of a platform, takes no older tags
+ * by itself.
+ */
+function platformTags(otherwise: string): string[] {
+  const architecture = architectures[process.arch]
+  const glibc = glibcVersion()
+  const fits = process.platform === 'linux' && architecture !== undefined
+  if (fits && glibc !== undefined && compareVersions(glibc, oldestGlibc) >= 0) {
+    const newest = Number(glibc.split('.')[1])
+    const minors = Array.from({ length: newest - 16 }, (_, i) => newest - i)
+    return [...minors.map(minor => `manylinux_2_${minor}_${architecture}`), `manylinux2014_${architecture}`]
+  }
+  const got = fits ? `glibc ${glibc ?? 'missing (musl)'}` : `${process.platform} on ${process.arch}`
+  throw new SetupError(
+    'PLATFORM_UNSUPPORTED',
+    `set-up: expected Linux on x64 or arm64 with glibc ${oldestGlibc} or later, got ${got}; ${otherwise}`,
+  )
 }
 
 /**

@@ -123,8 +123,8 @@ export const FIT_FIELDS = {
   }),
   upperLearningRate: number({ methods: TWO_LEVELS, default: 3e-3, min: 0, doc: 'Learning rate of the magnitudes.' }),
   retrainLearningRate: number({
-    default: 1e-3,
-    defaults: { full: 5e-5, head: 3e-3 },
+    default: 2e-3,
+    defaults: { bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),

@@ -1,5 +1,5 @@
 import { collectExamples } from '../data/examples.ts'
-import { manualSeed } from '../tensor/index.ts'
+import { cuda, manualSeed } from '../tensor/index.ts'
 import { trainBidora } from './bidora.ts'
 import type { Settings } from './config.ts'
 import { evaluateRows } from './evaluate.ts'
@@ -63,6 +63,7 @@ export async function fitModel({
   hooks,
 }: FitInput): Promise<{ report: FitReport; rows: Row[] }> {
   const began = performance.now()
+  if (model.device.startsWith('cuda')) cuda.resetPeakMemory(model.device)
   const shouldStop = hooks.shouldStop ?? (() => false)
   const context = { tokenizer: model.tokenizer, maxLength: settings.maxLength, shouldStop }
   const encode = (examples: readonly Example[], where: string) => encodeExamples(examples, model.labels, where, context)
@@ -103,7 +104,7 @@ export async function fitModel({
       retrain: retrain + single,
       total: Math.max((performance.now() - began) / 1000, search + retrain + single),
     },
-    memory: { peakBytes: peakBytes() },
+    memory: { peakBytes: peakBytes(model.device) },
     truncated: { train: truncated, validation: countTruncated(validation ?? []), test: countTruncated(test ?? []) },
     history: [...run.log.entries],
   }

@@ -44,7 +44,13 @@ async function loadAdapted(folder: string, options: LoadOptions & { device: stri
   const config = readAdapterConfig(folder)
   const base = baseOf(folder, config, options.base)
   const { problemType, labels } = outputsOf(folder, config, base)
-  const settings = settingsOf(config.settings, { ...options, problemType, labels, extra: config.extra })
+  const settings = settingsOf(config.settings, {
+    ...options,
+    dtype: dtypeOf(options, config.extra),
+    problemType,
+    labels,
+    extra: config.extra,
+  })
   const tokenizer = await Tokenizer.fromDir(existsSync(join(folder, 'tokenizer.json')) ? folder : base, {
     modelDir: base,
   })
@@ -129,6 +135,11 @@ function headWidth(folder: string): number {
     `${file.path}: expected the head of a classifier, got none; train and save it with modules_to_save`,
     { file: file.path },
   )
+}
+
+/** The type that was asked for, else the one that the file names: a model then computes as when it was saved. */
+function dtypeOf(options: LoadOptions, saved: JsonObject): 'float32' | 'float64' {
+  return options.dtype ?? (saved.dtype === 'float64' ? 'float64' : 'float32')
 }
 
 interface Saved extends LoadOptions {

@@ -157,7 +157,7 @@ export class Run {
       upperLearningRate: upper?.lastLearningRate,
       examplesPerSecond: line?.examplesPerSecond ?? this.#options.settings.batchSize / perStep,
       secondsLeft: perStep * (plan.steps - step + plan.laterSteps / SEARCH_COST),
-      peakBytes: peakBytes(),
+      peakBytes: peakBytes(lower.parameters[0]!.device),
       evaluation: line?.evaluation,
       truncated,
       checkpoint,

@@ -23,8 +23,8 @@ export interface SaveContext {
 
 /** What is saved beside the tensors under the key `bidora`, and read by `load.ts`. */
 function extraOf({ settings, labels, maxLength }: TunableModel): JsonObject {
-  const { task, problemType, method } = settings
-  return { task, problemType, labels: labels ? [...labels.labels] : null, maxLength, method }
+  const { task, problemType, method, dtype } = settings
+  return { task, problemType, labels: labels ? [...labels.labels] : null, maxLength, method, dtype }
 }
 
 /**
@@ -69,8 +69,7 @@ export async function mergeTuned(
     } finally {
       merge?.undo()
     }
-    const { dtype, device } = model.trainable[0]![1]
-    const written = loadModel(aside, { dtype, device, copy: true })
+    const written = loadModel(aside, { dtype: model.settings.dtype, device: model.device, copy: true })
     const merged = await logitsOf(written, probe, options).finally(() => written.dispose())
     const maxRelativeError = relativeError(merged, adapted)
     if (!(maxRelativeError <= TOLERANCE[model.settings.dtype])) {

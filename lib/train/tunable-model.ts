@@ -11,7 +11,7 @@ import { type Tensor, tensor } from '../tensor/index.ts'
 import { padBatch, type Tokenizer } from '../text/index.ts'
 import type { ModelSettings } from './config.ts'
 import type { NamedParameter } from './level.ts'
-import type { Row, Target } from './rows.ts'
+import type { Row } from './rows.ts'
 
 /** Examples of one batch as tensors. */
 export interface LevelBatch {
@@ -54,6 +54,10 @@ export class TunableModel {
     }
   }
 
+  get device(): string {
+    return this.trainable[0]![1].device
+  }
+
   isMagnitude(parameter: Tensor): boolean {
     return this.#layers.some(layer => layer.magnitude === parameter)
   }
@@ -64,24 +68,13 @@ export class TunableModel {
 
   /** Puts rows on the model's device. */
   batchOf(rows: readonly Row[]): LevelBatch {
-    const { device, dtype } = this.trainable[0]![1]
-    const padded = padBatch(
-      rows.map(row => row.encoded),
-      this.tokenizer.padding(),
-    )
+    const { device } = this
+    const encoded = rows.map(row => row.encoded)
+    const dtype = this.settings.problemType === 'single-label' ? 'int64' : this.settings.dtype
     return {
-      inputs: toBatch(padded, device),
-      targets: this.#targets(
-        rows.map(row => row.target),
-        dtype,
-        device,
-      ),
+      inputs: toBatch(padBatch(encoded, this.tokenizer.padding()), device),
+      targets: tensor(rows.map(row => row.target), { dtype, device }), // [batch], several labels: [batch, labels]
     }
-  }
-
-  #targets(targets: readonly Target[], dtype: Tensor['dtype'], device: string): Tensor {
-    const { problemType } = this.settings
-    return tensor(targets, { dtype: problemType === 'single-label' ? 'int64' : dtype, device }) // [batch] or [batch, labels]
   }
 
   /** The mean task loss of a batch at the parameters' present values. */

@@ -67,7 +67,9 @@ describe('cli', function () {
         '--log-every',
         '1',
       ]
-      const { status, stdout, stderr } = await runCli(trainArgs('--search-steps', '5', '--epochs', '10', '--learning-rate', '3e-2', ...parts))
+      const { status, stdout, stderr } = await runCli(
+        trainArgs('--search-steps', '5', '--epochs', '10', '--learning-rate', '3e-2', ...parts),
+      )
       assert.equal(status, 0, stderr)
       assert.equal(stdout.trim().split('\n').length, 1, 'one object on stdout')
       results = JSON.parse(stdout) as Results
@@ -282,13 +284,16 @@ describe('cli', function () {
       assert.match(stderr, /unfinished run.*resume/)
     })
 
-    it('a second time does not wait', async () => {
-      const cli = startCli(trainArgs('--search-steps', '100000', '--log-every', '1'))
+    it('handed on by npm at once, is still one Ctrl-C', async () => {
+      const output = file('twice')
+      const cli = startCli(slow(output))
       await waitForStep(cli, /search 3\//)
       cli.child.kill('SIGINT')
       await delay(1)
       cli.child.kill('SIGINT')
-      assert.equal((await cli.result).status, 130)
+      const { status, stderr } = await cli.result
+      assert.equal(status, 130)
+      assert.match(stderr, /checkpoint in/)
     })
   })
 })

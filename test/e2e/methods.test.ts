@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BidoraError } from '../../lib/errors.ts'
+import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
 import { readSafetensors } from '../../lib/io/index.ts'
 import { type Example, type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
 import { tinyExamples, tinyModel } from './tiny-model.ts'
@@ -72,11 +73,15 @@ const cases: Case[] = [
 describe('every method, end to end', () => {
   let base: string
   let folder: string
+  let threads: number
   before(() => {
+    threads = getNumThreads()
+    setNumThreads(1) // nothing here is large enough for two
     base = tinyModel()
     folder = mkdtempSync(join(tmpdir(), 'bidora-methods-'))
   })
   after(() => {
+    setNumThreads(threads)
     for (const path of [base, folder]) rmSync(path, { recursive: true })
   })
 
@@ -262,7 +267,15 @@ describe('every method, end to end', () => {
     it('a loss that is no number, naming the step', () =>
       withModel({ method: 'lora' }, model =>
         refused(
-          () => model.fit(labelled, { batchSize: 8, retrainSteps: 20, learningRate: 1e30, clip: 0, weightDecay: 0, warmupRatio: 0 }),
+          () =>
+            model.fit(labelled, {
+              batchSize: 8,
+              retrainSteps: 20,
+              learningRate: 1e30,
+              clip: 0,
+              weightDecay: 0,
+              warmupRatio: 0,
+            }),
           'LOSS_NOT_FINITE',
           /train, step \d+: lowerLoss must be a finite number, got (NaN|Infinity) \(learning rate/,
         ),
@@ -271,18 +284,17 @@ describe('every method, end to end', () => {
     it('a hypergradient that is no number, naming the step', () =>
       withModel({}, model =>
         refused(
-          () => model.fit(labelled, { batchSize: 8, searchSteps: 20, lowerLearningRate: 1e30, clip: 0, weightDecay: 0, warmupRatio: 0 }),
+          () =>
+            model.fit(labelled, {
+              batchSize: 8,
+              searchSteps: 20,
+              lowerLearningRate: 1e30,
+              clip: 0,
+              weightDecay: 0,
+              warmupRatio: 0,
+            }),
           'HYPERGRADIENT_NOT_FINITE',
           /search, step 1: hypergradient: expected finite numbers/,
-        ),
-      ))
-
-    it('parameters that the last step made no numbers', () =>
-      withModel({ method: 'lora', dtype: 'float32' }, model =>
-        refused(
-          () => model.fit(labelled, { batchSize: 8, retrainSteps: 1, learningRate: 1e39, clip: 0, weightDecay: 0, warmupRatio: 0 }),
-          'PARAMETER_NOT_FINITE',
-          /train, step 1: expected finite numbers in .* lower the learning rate/,
         ),
       ))
   })

@@ -43,22 +43,32 @@ describe('BiDoRA as a service', function () {
     await using again = await BiDoRA.load(join(folder, 'adapter'), { device: 'cpu', threads: 1 })
     assert.deepEqual(await again.predict(texts), before)
     await using merged = await BiDoRA.load(join(folder, 'merged'), { device: 'cpu', threads: 1 })
-    assert.deepEqual((await merged.predict(texts)).map(p => p.label), before.map(p => p.label))
+    assert.deepEqual(
+      (await merged.predict(texts)).map(p => p.label),
+      before.map(p => p.label),
+    )
     assert.deepEqual(merged.info.labels, ['ham', 'spam'])
   })
 
-  it('leaves the event loop free while it trains: timers fire between reports', async function () {
+  it('leaves the event loop free while it trains: timers fire between reports', async () => {
     await using model = await BiDoRA.fromPretrained(base, options)
     const histogram = monitorEventLoopDelay({ resolution: 5 })
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     const seen: number[] = []
     histogram.enable()
-    await model.fit(tinyExamples(2000), { ...short, searchSteps: 40, retrainSteps: 40, onProgress: () => void seen.push(ticks) })
+    await model.fit(tinyExamples(2000), {
+      ...short,
+      searchSteps: 40,
+      retrainSteps: 40,
+      onProgress: () => void seen.push(ticks),
+    })
     histogram.disable()
     clearInterval(timer)
     // Reported and not asserted: the machine that runs this test may be busy with others.
-    console.log(`      event loop delay, 99th percentile: ${(histogram.percentile(99) / 1e6).toFixed(1)} ms (aim: at most 50)`)
+    console.log(
+      `      event loop delay, 99th percentile: ${(histogram.percentile(99) / 1e6).toFixed(1)} ms (aim: at most 50)`,
+    )
     assert.ok(seen.at(-1)! > seen[0]!, 'timers fired between the first and the last report')
   })
 
@@ -136,7 +146,13 @@ describe('BiDoRA as a service', function () {
       const many = tinyExamples(50_000)
       const signal = AbortSignal.timeout(150)
       await assert.rejects(model.evaluate(many, { signal }), AbortError)
-      await assert.rejects(model.predict(many.map(({ text }) => text), { signal: AbortSignal.timeout(50) }), AbortError)
+      await assert.rejects(
+        model.predict(
+          many.map(({ text }) => text),
+          { signal: AbortSignal.timeout(50) },
+        ),
+        AbortError,
+      )
     })
 
     it('dispose while busy stops at the next step, and everything after is refused', async () => {
@@ -178,7 +194,10 @@ describe('BiDoRA as a service', function () {
       await assert.rejects(BiDoRA.fromPretrained(join(folder, 'nowhere')), SetupError)
       await assert.rejects(BiDoRA.fromPretrained(3 as unknown as string), { name: 'ArgumentError' })
       await assert.rejects(BiDoRA.load(join(folder, 'nowhere')), { name: 'FormatError' })
-      await assert.rejects(BiDoRA.load(base, { bas: 'x' } as object), { name: 'ConfigError', message: /did you mean 'base'/ })
+      await assert.rejects(BiDoRA.load(base, { bas: 'x' } as object), {
+        name: 'ConfigError',
+        message: /did you mean 'base'/,
+      })
     })
 
     it('of examples, with the class of the error and the place', async () => {
@@ -204,7 +223,11 @@ describe('BiDoRA as a service', function () {
     const node = (...args: string[]) => spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
 
     it('is not held by an idle model', () => {
-      const { status, stdout, stderr } = node('--input-type=module', '-e', program("console.log((await model.predict('free')).length)"))
+      const { status, stdout, stderr } = node(
+        '--input-type=module',
+        '-e',
+        program("console.log((await model.predict('free')).length)"),
+      )
       assert.equal(status, 0, stderr)
       assert.equal(stdout.trim(), '1')
     })
@@ -221,6 +244,23 @@ describe('BiDoRA as a service', function () {
       const { status, stderr, signal } = node('--input-type=module', '-e', program(body))
       assert.equal(signal, null, stderr)
       assert.equal(status, 3, stderr)
+    })
+
+    it('gets back what a forgotten model held', () => {
+      const body = `
+        const { readdirSync } = await import('node:fs')
+        const threads = () => readdirSync('/proc/self/task').length
+        await model.dispose()
+        const before = threads()
+        const use = async () => (await (await BiDoRA.fromPretrained(${JSON.stringify(base)}, ${JSON.stringify(options)})).predict('free')).length
+        for (let i = 0; i < 3; i++) await use()
+        for (let i = 0; i < 100 && threads() > before; i++) {
+          gc()
+          await new Promise(resolve => setTimeout(resolve, 20))
+        }
+        console.log(threads() <= before)`
+      const { stdout, stderr } = node('--expose-gc', '--input-type=module', '-e', program(body))
+      assert.equal(stdout.trim(), 'true', stderr)
     })
 
     it('may be CommonJS', () => {

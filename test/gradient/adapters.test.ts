@@ -1,4 +1,14 @@
-import { type BidoraLayer, bidoraLinear, directionNorm, doraLinear, forgetConstants, loraLinear, type MagnitudeAxis, mergedWeight, orthogonality } from '../../lib/adapters/index.ts'
+import {
+  type BidoraLayer,
+  bidoraLinear,
+  directionNorm,
+  doraLinear,
+  forgetConstants,
+  loraLinear,
+  type MagnitudeAxis,
+  mergedWeight,
+  orthogonality,
+} from '../../lib/adapters/index.ts'
 import { gradcheck, gradgradcheck } from '../../lib/autograd/check.ts'
 import { mul, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, type Tensor } from '../../lib/tensor/index.ts'
@@ -51,7 +61,8 @@ describe('derivatives of adapted layers, first and second (float64)', () => {
       for (const magnitudeAxis of ['out', 'in'] as MagnitudeAxis[]) {
         const layer = randomLayer({ out: 3, width: 4, rank: 1, magnitudeAxis })
         const [x, weight, bias] = [leaf([2, 4]), leaf([3, 4]), leaf([3])]
-        const of = (input: Tensor, trained: Tensor, shift: Tensor) => bidoraLinear(input, { ...layer, weight: trained, bias: shift })
+        const of = (input: Tensor, trained: Tensor, shift: Tensor) =>
+          bidoraLinear(input, { ...layer, weight: trained, bias: shift })
         gradcheck(of, [x, weight, bias])
         gradgradcheck(of, [x, weight, bias])
         const gram = (trained: Tensor) => orthogonality([{ ...layer, weight: trained }])
@@ -76,7 +87,10 @@ describe('derivatives of adapted layers, first and second (float64)', () => {
       const layer = randomLayer({ magnitudeAxis: 'out' })
       const x = leaf([3, 7])
       // With respect to input and magnitude the norm is a constant anyway.
-      gradcheck((input: Tensor, magnitude: Tensor) => mul(doraLinear(input, { ...layer, magnitude }), 2), [x, layer.magnitude])
+      gradcheck(
+        (input: Tensor, magnitude: Tensor) => mul(doraLinear(input, { ...layer, magnitude }), 2),
+        [x, layer.magnitude],
+      )
       forgetConstants(layer.weight)
     }))
 })

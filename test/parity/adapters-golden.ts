@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { SafetensorsFile } from '../../lib/io/index.ts'
 import { Tensor } from '../../lib/tensor/index.ts'
+import { root } from './golden.ts'
 
 /** Where JSON means a tensor (`test/golden/README.md`). */
 export interface TensorReference {
@@ -16,7 +17,7 @@ export interface Golden<Cases> {
 }
 
 export function openGolden<Cases>(folder: string, file = 'cases.json'): Golden<Cases> {
-  const path = resolve('test/golden', folder)
+  const path = join(root, 'test/golden', folder)
   const cases = JSON.parse(readFileSync(join(path, file), 'utf8')) as Cases
   let tensors: SafetensorsFile | undefined
   return {
@@ -38,12 +39,20 @@ function flat(value: Numbers): number[] {
 }
 
 /** Compares every entry; `tolerance` is absolute, or relative to the largest absolute value expected. */
-export function assertClose(actual: Numbers, expected: Numbers, what: string, tolerance: { absolute?: number; relative?: number }): void {
+export function assertClose(
+  actual: Numbers,
+  expected: Numbers,
+  what: string,
+  tolerance: { absolute?: number; relative?: number },
+): void {
   const [got, wanted] = [flat(actual), flat(expected)]
   assert.equal(got.length, wanted.length, `${what}: number of entries`)
   const bound = (tolerance.absolute ?? 0) + (tolerance.relative ?? 0) * Math.max(...wanted.map(Math.abs), 0)
   wanted.forEach((value, i) => {
     const difference = Math.abs(got[i]! - value)
-    assert.ok(difference <= bound, `${what}[${i}]: expected ${value}, got ${got[i]} (difference ${difference}, allowed ${bound})`)
+    assert.ok(
+      difference <= bound,
+      `${what}[${i}]: expected ${value}, got ${got[i]} (difference ${difference}, allowed ${bound})`,
+    )
   })
 }

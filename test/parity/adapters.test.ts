@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
-import { type BidoraLayer, bidoraLinear, directionNorm, forgetConstants, mergedWeight, orthogonality } from '../../lib/adapters/index.ts'
+import {
+  type BidoraLayer,
+  bidoraLinear,
+  directionNorm,
+  forgetConstants,
+  mergedWeight,
+  orthogonality,
+} from '../../lib/adapters/index.ts'
 import { grad } from '../../lib/autograd/index.ts'
 import { add, mul, sum } from '../../lib/ops/index.ts'
 import { scope, type Tensor } from '../../lib/tensor/index.ts'
@@ -10,7 +17,21 @@ interface Second {
   cotangents: Named
   gradients: Named
 }
-interface LayerCase extends Record<'weight' | 'loraA' | 'loraB' | 'magnitude' | 'x' | 'cotangent' | 'norm' | 'normCotangent' | 'merged' | 'mergedCotangent' | 'output', TensorReference> {
+interface LayerCase
+  extends Record<
+    | 'weight'
+    | 'loraA'
+    | 'loraB'
+    | 'magnitude'
+    | 'x'
+    | 'cotangent'
+    | 'norm'
+    | 'normCotangent'
+    | 'merged'
+    | 'mergedCotangent'
+    | 'output',
+    TensorReference
+  > {
   id: string
   magnitudeAxis: 'in' | 'out'
   detachNorm: boolean
@@ -44,10 +65,24 @@ function open(one: LayerCase): Opened {
     tensor.requiresGrad = true
     return tensor
   }
-  const leaves: Record<string, Tensor> = { x: leaf(one.x), loraA: leaf(one.loraA), loraB: leaf(one.loraB), magnitude: leaf(one.magnitude) }
+  const leaves: Record<string, Tensor> = {
+    x: leaf(one.x),
+    loraA: leaf(one.loraA),
+    loraB: leaf(one.loraB),
+    magnitude: leaf(one.magnitude),
+  }
   if (one.bias) leaves.bias = leaf(one.bias)
   const { magnitudeAxis, detachNorm, scaling } = one
-  const layer = { weight: golden.tensor(one.weight), bias: leaves.bias, loraA: leaves.loraA!, loraB: leaves.loraB!, magnitude: leaves.magnitude!, scaling, magnitudeAxis, detachNorm }
+  const layer = {
+    weight: golden.tensor(one.weight),
+    bias: leaves.bias,
+    loraA: leaves.loraA!,
+    loraB: leaves.loraB!,
+    magnitude: leaves.magnitude!,
+    scaling,
+    magnitudeAxis,
+    detachNorm,
+  }
   return { layer, leaves }
 }
 
@@ -67,17 +102,37 @@ const total = (terms: Tensor[]) => terms.reduce((left, right) => add(left, right
 
 function checkGradients(value: Tensor, expected: Named, leaves: Record<string, Tensor>, what: string): void {
   const names = Object.keys(expected)
-  const got = grad(value, names.map(name => leaves[name]!))
-  names.forEach((name, i) => assertClose(got[i]!, golden.tensor(expected[name]!), `${what} with respect to ${name}`, tolerance))
+  const got = grad(
+    value,
+    names.map(name => leaves[name]!),
+  )
+  names.forEach((name, i) =>
+    assertClose(got[i]!, golden.tensor(expected[name]!), `${what} with respect to ${name}`, tolerance),
+  )
 }
 
 /** First gradients with their graph, weighed by cotangents, differentiated again. */
-function checkSecond(value: Tensor, { cotangents, gradients }: Second, leaves: Record<string, Tensor>, what: string): void {
+function checkSecond(
+  value: Tensor,
+  { cotangents, gradients }: Second,
+  leaves: Record<string, Tensor>,
+  what: string,
+): void {
   const names = Object.keys(cotangents)
-  const first = grad(value, names.map(name => leaves[name]!), { createGraph: true })
+  const first = grad(
+    value,
+    names.map(name => leaves[name]!),
+    { createGraph: true },
+  )
   const weighed = total(first.map((gradient, i) => sum(mul(gradient, golden.tensor(cotangents[names[i]!]!)))))
   const wanted = Object.keys(gradients)
-  const got = weighed.requiresGrad ? grad(weighed, wanted.map(name => leaves[name]!), { allowUnused: true }) : wanted.map(() => null)
+  const got = weighed.requiresGrad
+    ? grad(
+        weighed,
+        wanted.map(name => leaves[name]!),
+        { allowUnused: true },
+      )
+    : wanted.map(() => null)
   wanted.forEach((name, i) => {
     const expected = golden.tensor(gradients[name]!)
     const zeros = new Array<number>(expected.numel).fill(0)
@@ -136,7 +191,11 @@ describe('adapted layers against dense PyTorch (float64)', () => {
         assertClose(value, set.orthogonality, 'orthogonality', tolerance)
         opened.forEach(({ leaves }, i) => {
           const names = Object.keys(set.gradients[i]!)
-          const got = grad(value, names.map(name => leaves[name]!), { retainGraph: true })
+          const got = grad(
+            value,
+            names.map(name => leaves[name]!),
+            { retainGraph: true },
+          )
           names.forEach((name, k) => assertClose(got[k]!, golden.tensor(set.gradients[i]![name]!), name, tolerance))
         })
         for (const { layer } of opened) forgetConstants(layer.weight)

@@ -55,24 +55,58 @@ function openAll(named: Named, requiresGrad: boolean): Record<string, Tensor> {
 }
 
 /** x -> layers.0 -> tanh -> layers.1 -> tanh -> head -> cross-entropy. */
-function networkOf(one: BettyCase, tensors: Record<string, Tensor>): { layers: BidoraLayer[]; task: (batch: Batch) => Tensor } {
+function networkOf(
+  one: BettyCase,
+  tensors: Record<string, Tensor>,
+): { layers: BidoraLayer[]; task: (batch: Batch) => Tensor } {
   const { scaling, magnitudeAxis, detachNorm } = one
   const layers = [0, 1].map(i => {
     const of = (name: string) => tensors[`layers.${i}.${name}`]!
-    return { weight: of('weight'), bias: of('bias'), loraA: of('loraA'), loraB: of('loraB'), magnitude: of('magnitude'), scaling, magnitudeAxis, detachNorm }
+    return {
+      weight: of('weight'),
+      bias: of('bias'),
+      loraA: of('loraA'),
+      loraB: of('loraB'),
+      magnitude: of('magnitude'),
+      scaling,
+      magnitudeAxis,
+      detachNorm,
+    }
   })
-  const forward = (x: Tensor) => linear(layers.reduce((h, layer) => tanh(bidoraLinear(h, layer)), x), tensors['head.weight']!, tensors['head.bias']!)
+  const forward = (x: Tensor) =>
+    linear(
+      layers.reduce((h, layer) => tanh(bidoraLinear(h, layer)), x),
+      tensors['head.weight']!,
+      tensors['head.bias']!,
+    )
   return { layers, task: ({ x, y }) => crossEntropyLoss(forward(x), y) }
 }
 
 /** An optimizer with its schedule, as an update function. */
-function updater(one: BettyCase, parameters: Tensor[], { lr, betas, eps, weightDecay }: Options, each: number): { update: (gradients: readonly Tensor[]) => void; optimizer: Optimizer } {
+function updater(
+  one: BettyCase,
+  parameters: Tensor[],
+  { lr, betas, eps, weightDecay }: Options,
+  each: number,
+): { update: (gradients: readonly Tensor[]) => void; optimizer: Optimizer } {
   const group = { parameters, learningRate: lr }
-  const optimizer = one.optimizer === 'sgd' ? new SGD([group], { weightDecay }) : new AdamW([group], { weightDecay, ...(betas ? { betas } : {}), ...(eps ? { eps } : {}) })
+  const optimizer =
+    one.optimizer === 'sgd'
+      ? new SGD([group], { weightDecay })
+      : new AdamW([group], { weightDecay, ...(betas ? { betas } : {}), ...(eps ? { eps } : {}) })
   const { schedule } = one
   let count = 0
   const update = (gradients: readonly Tensor[]) => {
-    if (schedule) group.learningRate = learningRateAt({ kind: 'linear', learningRate: lr, steps: schedule.totalSteps * each, warmupSteps: schedule.warmupSteps * each }, count)
+    if (schedule)
+      group.learningRate = learningRateAt(
+        {
+          kind: 'linear',
+          learningRate: lr,
+          steps: schedule.totalSteps * each,
+          warmupSteps: schedule.warmupSteps * each,
+        },
+        count,
+      )
     optimizer.step(gradients)
     count++
   }
@@ -96,7 +130,12 @@ describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
       const upperUpdater = updater(one, Object.values(upper), one.upper, 1)
       try {
         scope(() => {
-          const [lowerX, lowerY, upperX, upperY] = [one.lowerBatches.x, one.lowerBatches.y, one.upperBatches.x, one.upperBatches.y].map(reference => golden.tensor(reference))
+          const [lowerX, lowerY, upperX, upperY] = [
+            one.lowerBatches.x,
+            one.lowerBatches.y,
+            one.upperBatches.x,
+            one.upperBatches.y,
+          ].map(reference => golden.tensor(reference))
           one.trace.forEach((expected, r) =>
             scope(() => {
               const row = (x: Tensor, y: Tensor, i: number): Batch => ({ x: select(x, 0, i), y: select(y, 0, i) })
@@ -104,22 +143,28 @@ describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
               const round = step(
                 problem,
                 {
-                  lowerBatches: Array.from({ length: one.unrollSteps }, (_, i) => row(lowerX!, lowerY!, r * one.unrollSteps + i)),
+                  lowerBatches: Array.from({ length: one.unrollSteps }, (_, i) =>
+                    row(lowerX!, lowerY!, r * one.unrollSteps + i),
+                  ),
                   upperBatch: row(upperX!, upperY!, r),
                 },
                 {
                   hypergradient: { method: 'finite-difference', radius: one.radius },
                   updateLower: lowerUpdater.update,
                   updateUpper: gradients => {
-                    for (const [name, reference] of Object.entries(expected.lower)) assertClose(lower[name]!, golden.tensor(reference), `${where} ${name}`, tolerance)
-                    Object.values(expected.hypergradient).forEach((reference, i) => assertClose(gradients[i]!, golden.tensor(reference), `${where} hypergradient ${i}`, tolerance))
+                    for (const [name, reference] of Object.entries(expected.lower))
+                      assertClose(lower[name]!, golden.tensor(reference), `${where} ${name}`, tolerance)
+                    Object.values(expected.hypergradient).forEach((reference, i) =>
+                      assertClose(gradients[i]!, golden.tensor(reference), `${where} hypergradient ${i}`, tolerance),
+                    )
                     upperUpdater.update(gradients)
                   },
                 },
               )
               assertClose(round.lowerLoss, expected.lowerLoss, `${where} lowerLoss`, tolerance)
               assertClose(round.upperLoss!, expected.upperLoss, `${where} upperLoss`, tolerance)
-              for (const [name, reference] of Object.entries(expected.upper)) assertClose(upper[name]!, golden.tensor(reference), `${where} ${name}`, tolerance)
+              for (const [name, reference] of Object.entries(expected.upper))
+                assertClose(upper[name]!, golden.tensor(reference), `${where} ${name}`, tolerance)
             }),
           )
         })

@@ -39,12 +39,21 @@ interface Cases {
 
 const { cases: file } = openGolden<Cases>('adapters')
 const tolerance = { absolute: 1e-9 } // what the issue asks for; the file has full precision
-const double = (values: number[] | number[][], requiresGrad = false) => tensor(values, { dtype: 'float64', requiresGrad })
+const double = (values: number[] | number[][], requiresGrad = false) =>
+  tensor(values, { dtype: 'float64', requiresGrad })
 
 /** One layer y = x W'^T, loss 0.5 mean((y - t)^2); the lower loss has gamma * orthogonality. */
 function problemOf({ magnitude, ...how }: Case): BilevelProblem<Batch> & { layer: BidoraLayer } {
   const { magnitudeAxis, detachNorm, scaling } = how
-  const layer = { weight: double(file.weight), loraA: double(file.loraA, true), loraB: double(file.loraB, true), magnitude: double(magnitude, true), magnitudeAxis, detachNorm, scaling }
+  const layer = {
+    weight: double(file.weight),
+    loraA: double(file.loraA, true),
+    loraB: double(file.loraB, true),
+    magnitude: double(magnitude, true),
+    magnitudeAxis,
+    detachNorm,
+    scaling,
+  }
   const task = ({ x, t }: Batch): Tensor => mul(mean(square(sub(bidoraLinear(double(x), layer), double(t)))), 0.5)
   return {
     layer,
@@ -67,7 +76,9 @@ function withProblem(one: Case, check: (problem: ReturnType<typeof problemOf>) =
 }
 
 function sgdStep({ lowerParameters }: { lowerParameters: readonly Tensor[] }, gradients: readonly Tensor[]): void {
-  noGrad(() => lowerParameters.forEach((parameter, i) => void sub_(parameter, gradients[i]!, { alpha: file.learningRate })))
+  noGrad(() =>
+    lowerParameters.forEach((parameter, i) => void sub_(parameter, gradients[i]!, { alpha: file.learningRate })),
+  )
 }
 
 describe('hypergradients against the golden numbers', () => {
@@ -96,7 +107,8 @@ describe('hypergradients against the golden numbers', () => {
               {
                 hypergradient: choice,
                 updateLower: gradients => sgdStep(problem, gradients),
-                updateUpper: ([gradient]) => assertClose((given = gradient!), one.hypergradient[method]!, method, tolerance),
+                updateUpper: ([gradient]) =>
+                  assertClose((given = gradient!), one.hypergradient[method]!, method, tolerance),
               },
             )
             assert.ok(given, 'the upper update was called')
@@ -105,7 +117,11 @@ describe('hypergradients against the golden numbers', () => {
             assertClose(round.hypergradientNorm!, Math.hypot(...one.hypergradient[method]!), 'norm', tolerance)
 
             // The same by the public function, at the point where the round has left the lower parameters.
-            const again = hypergradient(problem, { lowerBatch: file.lowerBatch, upperBatch: file.upperBatch, ...choice })
+            const again = hypergradient(problem, {
+              lowerBatch: file.lowerBatch,
+              upperBatch: file.upperBatch,
+              ...choice,
+            })
             assertClose(again[0]!, one.hypergradient[method]!, method, tolerance)
           }))
       }

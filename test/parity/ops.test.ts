@@ -65,7 +65,7 @@ describe('operators against PyTorch', function () {
     const leaves: Record<string, unknown> = {}
     const values: Record<string, unknown> = {}
     for (const [name, json] of Object.entries(sample.args)) {
-      leaves[name] = name === 'reduction' ? reductions[json as number] : read(json, differentiated.has(name), written.has(name) || differentiated.has(name))
+      leaves[name] = name === 'reduction' && typeof json === 'number' ? reductions[json] : read(json, differentiated.has(name), written.has(name) || differentiated.has(name))
       // A leaf that needs a gradient cannot be changed in place; a copy in the graph can.
       values[name] = written.has(name) && differentiated.has(name) ? copies(leaves[name]) : leaves[name]
     }

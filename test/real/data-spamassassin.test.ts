@@ -39,7 +39,11 @@ describe('the SpamAssassin corpus', function () {
   })
 
   it('shares no body between training and test', () => {
-    const body = (text: string) => text.slice(text.indexOf('\n') + 1).replace(/\s+/g, ' ').toLowerCase() // biome-ignore format: short
+    const body = (text: string) =>
+      text
+        .slice(text.indexOf('\n') + 1)
+        .replace(/\s+/g, ' ')
+        .toLowerCase()
     const seen = new Set(dataset.train!.map(example => body(example.text)))
     const shared = dataset.test!.filter(example => example.text.includes('\n') && seen.has(body(example.text)))
     assert.deepEqual(shared, [])

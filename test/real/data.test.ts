@@ -32,8 +32,16 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.deepEqual(counts(cola.train), [2528, 6023])
     assert.deepEqual(counts(cola.validation?.slice(0, 527)), [162, 365])
     assert.deepEqual(counts(cola.validation?.slice(527)), [162, 354])
-    assert.deepEqual([...cola.train!.keys()].filter(row => cola.train![row]!.text.includes('\x08')), [7129, 7130, 7131]) // biome-ignore format: short
-    assert.equal(texts(cola.train!).join('').replace(/[\x00-\x7f]/g, '').length, 18) // biome-ignore format: short
+    assert.deepEqual(
+      [...cola.train!.keys()].filter(row => cola.train![row]!.text.includes('\x08')),
+      [7129, 7130, 7131],
+    )
+    assert.equal(
+      texts(cola.train!)
+        .join('')
+        .replace(/[\x00-\x7f]/g, '').length,
+      18,
+    )
     assert.equal(cola.info.partial, false)
     assert.deepEqual(cola.info.warnings, [])
   })
@@ -45,13 +53,25 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.deepEqual(counts(sst2.validation), [428, 444])
     assert.ok(sst2.train!.every(({ text }) => text.endsWith(' ') && text.trim() !== ''))
     assert.equal(sst2.train!.length - new Set(sst2.train!.map(({ text, label }) => `${text}\t${label}`)).size, 366)
-    assert.equal(texts(sst2.train!).join('').replace(/[\x00-\x7f]/g, '').length, 471) // biome-ignore format: short
+    assert.equal(
+      texts(sst2.train!)
+        .join('')
+        .replace(/[\x00-\x7f]/g, '').length,
+      471,
+    )
   })
 
   it('mrpc: byte order marks, quotes that are no quotes, a control character, a test with labels', async () => {
     const mrpc = await loadDataset('mrpc', shared)
     assert.deepEqual(sizes(mrpc), [3668, 408, 1725])
-    assert.deepEqual([counts(mrpc.train), counts(mrpc.validation), counts(mrpc.test)], [[1194, 2474], [129, 279], [578, 1147]]) // biome-ignore format: short
+    assert.deepEqual(
+      [counts(mrpc.train), counts(mrpc.validation), counts(mrpc.test)],
+      [
+        [1194, 2474],
+        [129, 279],
+        [578, 1147],
+      ],
+    )
     assert.equal(mrpc.train!.filter(({ text, pair }) => text.startsWith('"') || pair!.startsWith('"')).length, 455)
     assert.equal(texts(mrpc.train!).filter(text => text.includes('\x12')).length, 1)
     assert.ok(texts([...mrpc.train!, ...mrpc.test!]).every(text => !text.includes('\ufeff')))
@@ -60,9 +80,16 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
   it('rte: names as labels, quotes kept, spaces kept', async () => {
     const rte = await loadDataset('rte', shared)
     assert.deepEqual(sizes(rte), [2490, 277, undefined])
-    assert.deepEqual([findLabels(rte.train!), counts(rte.train), counts(rte.validation)], [['entailment', 'not_entailment'], [1249, 1241], [146, 131]]) // biome-ignore format: short
+    assert.deepEqual(
+      [findLabels(rte.train!), counts(rte.train), counts(rte.validation)],
+      [
+        ['entailment', 'not_entailment'],
+        [1249, 1241],
+        [146, 131],
+      ],
+    )
     assert.equal(rte.train!.filter(({ text, pair }) => text.startsWith('"') || pair!.startsWith('"')).length, 69)
-    assert.deepEqual(texts(rte.train!.slice(2164, 2165)).filter(text => text.startsWith(' ')).length, 1) // biome-ignore format: short
+    assert.deepEqual(texts(rte.train!.slice(2164, 2165)).filter(text => text.startsWith(' ')).length, 1)
     assert.equal(rte.train!.length - new Set(rte.train!.map(({ text, pair }) => `${text}\t${pair}`)).size, 2)
   })
 
@@ -73,7 +100,10 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.ok([...stsb.train!, ...stsb.test!].every(({ label }) => (label as number) >= 0 && (label as number) <= 5))
     assert.equal(texts(stsb.train!).filter(text => text.includes('\x12')).length, 1)
     assert.equal(stsb.info.labels, undefined)
-    const widths = readFileSync(join(shared, 'stsb/sts-test.tsv'), 'utf8').trimEnd().split('\n').map(line => line.split('\t').length) // biome-ignore format: short
+    const widths = readFileSync(join(shared, 'stsb/sts-test.tsv'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split('\t').length)
     assert.deepEqual(
       [widths.filter(width => width === 7).length, widths.filter(width => width === 9).length],
       [1095, 284],
@@ -86,7 +116,12 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.deepEqual(counts(qnli.validation), [2702, 2761])
     assert.equal(qnli.info.partial, true)
     assert.throws(() => requirePart(qnli, 'train'), { code: 'DATA_PART', message: /put train\.tsv there/ })
-    assert.equal(texts(qnli.validation!).join('').replace(/[\x00-\x7f]/g, '').length, 1187) // biome-ignore format: short
+    assert.equal(
+      texts(qnli.validation!)
+        .join('')
+        .replace(/[\x00-\x7f]/g, '').length,
+      1187,
+    )
   })
 
   it('qqp: a subset whose first line is malformed, left out or refused', async () => {
@@ -131,7 +166,10 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
 
   it('can be read as files of a user too', async () => {
     const sst2 = await loadFile(join(shared, 'sst2/dev.tsv'), { labels: ['negative', 'positive'] })
-    assert.deepEqual(sst2.slice(0, 2).map(({ label }) => label), ['1', '0']) // biome-ignore format: short
+    assert.deepEqual(
+      sst2.slice(0, 2).map(({ label }) => label),
+      ['1', '0'],
+    )
     const stsb = await loadFile(join(shared, 'stsb/dev.tsv'), { problemType: 'regression' })
     assert.deepEqual(stsb, (await loadDataset('stsb', shared)).validation)
     const qnli = await loadFile(join(shared, 'qnli/dev.tsv'))
@@ -143,8 +181,14 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     const train = await loadFile(join(shared, 'e2e/trainset.csv.gz'), columns)
     const dev = await loadFile(join(shared, 'e2e/devset.csv'), columns)
     const test = await loadFile(join(shared, 'e2e/testset_w_refs.csv'), columns)
-    assert.deepEqual([train, dev, test].map(rows => rows.length), [42061, 4672, 4693]) // biome-ignore format: short
-    assert.deepEqual([train, dev, test].map(rows => new Set(rows.map(row => row.text)).size), [4862, 547, 630]) // biome-ignore format: short
+    assert.deepEqual(
+      [train, dev, test].map(rows => rows.length),
+      [42061, 4672, 4693],
+    )
+    assert.deepEqual(
+      [train, dev, test].map(rows => new Set(rows.map(row => row.text)).size),
+      [4862, 547, 630],
+    )
     const broken = [...train.keys()].filter(row => String(train[row]!.label).includes('\r\n'))
     assert.deepEqual(broken, [15764, 32409])
     assert.ok(String(dev[3753]!.label).includes('"'))

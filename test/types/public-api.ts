@@ -53,7 +53,11 @@ export async function contract(signal: AbortSignal): Promise<void> {
   await again.dispose()
 }
 
-export async function sources(model: BiDoRA, stream: AsyncIterable<Example>, texts: AsyncIterable<string>): Promise<void> {
+export async function sources(
+  model: BiDoRA,
+  stream: AsyncIterable<Example>,
+  texts: AsyncIterable<string>,
+): Promise<void> {
   await model.fit(stream)
   await model.fit(new Set<Example>())
   await model.predict('one text')

@@ -25,7 +25,10 @@ export async function readParsed(folder: string, key: string): Promise<Corpus | 
     const header = JSON.parse(content.slice(0, end)) as Header
     const lines = content.slice(end + 1)
     if (header.parser !== parserVersion || header.key !== key || header.sha256 !== sha256(lines)) return undefined
-    const mails = lines.trimEnd().split('\n').map(line => JSON.parse(line) as CorpusMail) // biome-ignore format: one step
+    const mails = lines
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as CorpusMail)
     return { mails, found: header.found, dropped: header.dropped, decoding: header.decoding }
   } catch {
     return undefined

@@ -75,7 +75,6 @@ const named = new Map<string, string>(latin1.split(' ').map((name, i) => [name, 
 for (const pair of 'amp& lt< gt> quot" apos\' ndash– mdash— lsquo‘ rsquo’ sbquo‚ ldquo“ rdquo” bdquo„ hellip… bull• trade™ euro€ dagger† Dagger‡ permil‰ lsaquo‹ rsaquo› OEligŒ oeligœ ScaronŠ scaronš YumlŸ fnofƒ circˆ tilde˜ minus− larr← rarr→ hearts♥ AMP& LT< GT> QUOT" COPY© REG®'.split(
   ' ',
 )) {
-  // biome-ignore format: a table
   const name = /^[A-Za-z]+/.exec(pair)![0]
   if (pair.length > name.length) named.set(name, pair.slice(name.length))
 }

@@ -71,5 +71,9 @@ export function decodeHeader(value: string, charset: string | undefined, counts:
       last.bytes = Buffer.concat([last.bytes, piece.bytes])
     else joined.push(piece)
   }
-  return joined.map(piece => decodeBytes(piece.bytes, piece.charset, counts)).join('').replace(/\s+/g, ' ').trim() // biome-ignore format: one sentence
+  return joined
+    .map(piece => decodeBytes(piece.bytes, piece.charset, counts))
+    .join('')
+    .replace(/\s+/g, ' ')
+    .trim()
 }

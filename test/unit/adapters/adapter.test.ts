@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
-import { AdaptedLinear, type AdapterSettings, mergeAdapters, prepareModel, trainableParameters } from '../../../lib/adapters/index.ts'
+import {
+  AdaptedLinear,
+  type AdapterSettings,
+  mergeAdapters,
+  prepareModel,
+  trainableParameters,
+} from '../../../lib/adapters/index.ts'
 import { noGrad } from '../../../lib/autograd/index.ts'
 import { ArgumentError, TorchError } from '../../../lib/errors.ts'
 import { levelOf, Linear } from '../../../lib/nn/index.ts'
@@ -23,13 +29,22 @@ describe('AdaptedLinear', () => {
     ;(layer.magnitude!.tolist() as number[]).forEach((value, i) => assert.ok(Math.abs(value - norms[i]!) < 1e-6))
     assert.deepEqual(
       layer.namedParameters().map(([name, tensor]) => [name, tensor.requiresGrad, levelOf(tensor)]),
-      [['weight', false, undefined], ['bias', false, undefined], ['loraA', true, 'lower'], ['loraB', true, 'lower'], ['magnitude', true, 'upper']],
+      [
+        ['weight', false, undefined],
+        ['bias', false, undefined],
+        ['loraA', true, 'lower'],
+        ['loraB', true, 'lower'],
+        ['magnitude', true, 'upper'],
+      ],
     )
     layer.dispose()
   })
 
-  it('has float32 adapters on a 16-bit weight and takes the weight\'s type otherwise', () => {
-    for (const [dtype, expected] of [['bfloat16', 'float32'], ['float64', 'float64']] as const) {
+  it("has float32 adapters on a 16-bit weight and takes the weight's type otherwise", () => {
+    for (const [dtype, expected] of [
+      ['bfloat16', 'float32'],
+      ['float64', 'float64'],
+    ] as const) {
       const layer = new AdaptedLinear(new Linear(8, 4, { dtype }), settings)
       for (const tensor of layer.adapterParameters()) assert.equal(tensor.dtype, expected)
       scope(() => assert.equal(layer.forward(randn([2, 8], { dtype })).dtype, dtype))
@@ -39,7 +54,11 @@ describe('AdaptedLinear', () => {
 
   it('drops in training alone, and on the low-rank path alone', () => {
     manualSeed(2)
-    const layer = new AdaptedLinear(new Linear(8, 4, { bias: false }), { ...settings, method: 'lora', loraDropout: 0.5 })
+    const layer = new AdaptedLinear(new Linear(8, 4, { bias: false }), {
+      ...settings,
+      method: 'lora',
+      loraDropout: 0.5,
+    })
     scope(() => {
       noGrad(() => normal_(layer.loraB))
       const x = randn([4, 8])
@@ -66,9 +85,21 @@ describe('AdaptedLinear', () => {
 
   it('refuses settings that cannot be meant', () => {
     const base = new Linear(8, 4)
-    const wrong: Partial<Record<keyof AdapterSettings, unknown>>[] = [{ rank: 0 }, { rank: 1.5 }, { loraAlpha: 0 }, { loraAlpha: Number.NaN }, { loraDropout: 1 }, { loraDropout: -0.1 }, { magnitudeAxis: 'row' }, { method: 'full' }]
+    const wrong: Partial<Record<keyof AdapterSettings, unknown>>[] = [
+      { rank: 0 },
+      { rank: 1.5 },
+      { loraAlpha: 0 },
+      { loraAlpha: Number.NaN },
+      { loraDropout: 1 },
+      { loraDropout: -0.1 },
+      { magnitudeAxis: 'row' },
+      { method: 'full' },
+    ]
     for (const change of wrong) {
-      assert.throws(() => new AdaptedLinear(base, { ...settings, ...change } as AdapterSettings), (error: Error) => error instanceof ArgumentError && error.message.includes(Object.keys(change)[0]!))
+      assert.throws(
+        () => new AdaptedLinear(base, { ...settings, ...change } as AdapterSettings),
+        (error: Error) => error instanceof ArgumentError && error.message.includes(Object.keys(change)[0]!),
+      )
     }
     base.dispose()
   })
@@ -84,14 +115,26 @@ describe('mergeAdapters', () => {
   const train = (model: ReturnType<typeof tinyModel>) => {
     manualSeed(9)
     const { lower, upper } = trainableParameters(model)
-    noGrad(() => scope(() => [...lower, ...upper].forEach(([, tensor]) => void add_(tensor, randn(tensor.shape, { dtype: tensor.dtype }), { alpha: 0.3 }))))
+    noGrad(() =>
+      scope(() =>
+        [...lower, ...upper].forEach(
+          ([, tensor]) => void add_(tensor, randn(tensor.shape, { dtype: tensor.dtype }), { alpha: 0.3 }),
+        ),
+      ),
+    )
   }
 
   for (const method of ['bidora', 'dora', 'lora'] as const) {
     for (const magnitudeAxis of ['out', 'in'] as const) {
       it(`${method}, axis ${magnitudeAxis}: the merged model computes the same; undo brings the adapters back to the bit`, () => {
         const model = tinyModel('bert', 'float64')
-        prepareModel(model, { method, rank: 2, loraAlpha: 4, targetModules: ['query', 'value', 'intermediate.dense'], magnitudeAxis })
+        prepareModel(model, {
+          method,
+          rank: 2,
+          loraAlpha: 4,
+          targetModules: ['query', 'value', 'intermediate.dense'],
+          magnitudeAxis,
+        })
         train(model)
         scope(() => {
           const adapted = tinyLogits(model)
@@ -100,12 +143,18 @@ describe('mergeAdapters', () => {
           assert.equal(model.namedParameters().filter(([name]) => /lora|magnitude/.test(name)).length, 0)
           assert.ok(scope(() => largest(sub(tinyLogits(model), adapted))) < 1e-12)
           merge.undo()
-          assert.equal(scope(() => largest(sub(tinyLogits(model), adapted))), 0)
+          assert.equal(
+            scope(() => largest(sub(tinyLogits(model), adapted))),
+            0,
+          )
           assert.equal(memoryStats().liveTensors, live)
           mergeAdapters(model).finish()
           assert.ok(scope(() => largest(sub(tinyLogits(model), adapted))) < 1e-12)
         })
-        assert.deepEqual(model.namedParameters().map(([name]) => name), namesOfPlain())
+        assert.deepEqual(
+          model.namedParameters().map(([name]) => name),
+          namesOfPlain(),
+        )
         model.dispose()
       })
     }
@@ -131,9 +180,15 @@ describe('mergeAdapters', () => {
     const model = tinyModel()
     assert.throws(() => mergeAdapters(model), /expected a model with adapters/)
     prepareModel(model, { method: 'lora', rank: 2, loraAlpha: 4, targetModules: ['query'] })
-    noGrad(() => fill_((model.getModule('bert.encoder.layer.1.attention.self.query') as AdaptedLinear).loraB, Number.NaN))
+    noGrad(() =>
+      fill_((model.getModule('bert.encoder.layer.1.attention.self.query') as AdaptedLinear).loraB, Number.NaN),
+    )
     const live = memoryStats().liveTensors
-    assert.throws(() => mergeAdapters(model), (error: Error) => error instanceof TorchError && /bert\.encoder\.layer\.1\.attention\.self\.query/.test(error.message))
+    assert.throws(
+      () => mergeAdapters(model),
+      (error: Error) =>
+        error instanceof TorchError && /bert\.encoder\.layer\.1\.attention\.self\.query/.test(error.message),
+    )
     assert.ok(model.getModule('bert.encoder.layer.0.attention.self.query') instanceof AdaptedLinear)
     assert.equal(memoryStats().liveTensors, live)
     model.dispose()

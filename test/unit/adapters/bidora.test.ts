@@ -1,9 +1,34 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { type BidoraLayer, bidoraLinear, directionNorm, doraLinear, forgetConstants, loraLinear, type MagnitudeAxis, mergedWeight } from '../../../lib/adapters/index.ts'
+import {
+  type BidoraLayer,
+  bidoraLinear,
+  directionNorm,
+  doraLinear,
+  forgetConstants,
+  loraLinear,
+  type MagnitudeAxis,
+  mergedWeight,
+} from '../../../lib/adapters/index.ts'
 import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { ShapeError } from '../../../lib/errors.ts'
-import { abs, add, div, linear, matmul, mul, randn, select, square, sub, sum, to, unsqueeze, zero_, zerosLike } from '../../../lib/ops/index.ts'
+import {
+  abs,
+  add,
+  div,
+  linear,
+  matmul,
+  mul,
+  randn,
+  select,
+  square,
+  sub,
+  sum,
+  to,
+  unsqueeze,
+  zero_,
+  zerosLike,
+} from '../../../lib/ops/index.ts'
 import { manualSeed, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 import { dense, randomLayer } from './layers.ts'
 
@@ -23,7 +48,10 @@ describe('bidoraLinear', () => {
 
   for (const magnitudeAxis of axes) {
     describe(`axis ${magnitudeAxis}`, () => {
-      const withLayer = (options: Partial<Parameters<typeof randomLayer>[0]>, check: (layer: BidoraLayer & { bias: Tensor }) => void) =>
+      const withLayer = (
+        options: Partial<Parameters<typeof randomLayer>[0]>,
+        check: (layer: BidoraLayer & { bias: Tensor }) => void,
+      ) =>
         scope(() => {
           const layer = randomLayer({ ...options, magnitudeAxis })
           try {
@@ -53,7 +81,11 @@ describe('bidoraLinear', () => {
             const start = { ...fresh, magnitude: directionNorm(fresh) }
             const x = randn([6, 50], { dtype })
             // One multiplication by exactly 1 and an addition of exact zeros.
-            assertSame(bidoraLinear(x, start), magnitudeAxis === 'in' ? linear(x, layer.weight, layer.bias) : add(linear(x, layer.weight), layer.bias), 0)
+            assertSame(
+              bidoraLinear(x, start),
+              magnitudeAxis === 'in' ? linear(x, layer.weight, layer.bias) : add(linear(x, layer.weight), layer.bias),
+              0,
+            )
             assertSame(mergedWeight(start), layer.weight, 0)
           }))
       }
@@ -66,11 +98,19 @@ describe('bidoraLinear', () => {
             const y = bidoraLinear(x, narrow)
             assert.equal(y.dtype, dtype)
             assert.equal(mergedWeight(narrow).dtype, dtype)
-            const wide = { ...layer, weight: to(narrow.weight, { dtype: 'float64' }), bias: to(narrow.bias, { dtype: 'float64' }), loraA: to(layer.loraA, { dtype: 'float64' }), loraB: to(layer.loraB, { dtype: 'float64' }), magnitude: to(layer.magnitude, { dtype: 'float64' }) }
+            const wide = {
+              ...layer,
+              weight: to(narrow.weight, { dtype: 'float64' }),
+              bias: to(narrow.bias, { dtype: 'float64' }),
+              loraA: to(layer.loraA, { dtype: 'float64' }),
+              loraB: to(layer.loraB, { dtype: 'float64' }),
+              magnitude: to(layer.magnitude, { dtype: 'float64' }),
+            }
             const expected = bidoraLinear(to(x, { dtype: 'float64' }), wide)
             const scale = abs(expected).max().item() as number
             assertSame(to(y, { dtype: 'float64' }), expected, scale * (dtype === 'bfloat16' ? 2e-2 : 3e-3))
-            for (const gradient of grad(sum(y), [layer.loraA, layer.loraB, layer.magnitude])) assert.equal(gradient.dtype, 'float32')
+            for (const gradient of grad(sum(y), [layer.loraA, layer.loraB, layer.magnitude]))
+              assert.equal(gradient.dtype, 'float32')
             forgetConstants(narrow.weight)
             forgetConstants(wide.weight)
           }))
@@ -81,7 +121,11 @@ describe('bidoraLinear', () => {
           withLayer({ detachNorm, out: 6, width: 4 }, layer => {
             const x = randn([9, 4], { dtype: 'float64' })
             const cotangent = randn([9, 6], { dtype: 'float64' })
-            const [dA, dB, dm] = grad(sum(mul(bidoraLinear(x, layer), cotangent)), [layer.loraA, layer.loraB, layer.magnitude])
+            const [dA, dB, dm] = grad(sum(mul(bidoraLinear(x, layer), cotangent)), [
+              layer.loraA,
+              layer.loraB,
+              layer.magnitude,
+            ])
             noGrad(() => {
               const { V, norms, direction } = dense(layer)
               const G = matmul(cotangent.transpose(0, 1), x) // dL/dW' [out, in]
@@ -101,7 +145,10 @@ describe('bidoraLinear', () => {
       it('gives loraA no gradient where loraB is zero', () =>
         withLayer({}, layer => {
           const fresh = { ...layer, loraB: tensor(new Float64Array(10), { shape: [5, 2], requiresGrad: true }) }
-          const [dA, dB] = grad(sum(square(bidoraLinear(randn([3, 7], { dtype: 'float64' }), fresh))), [fresh.loraA, fresh.loraB])
+          const [dA, dB] = grad(sum(square(bidoraLinear(randn([3, 7], { dtype: 'float64' }), fresh))), [
+            fresh.loraA,
+            fresh.loraB,
+          ])
           assert.ok(isZero(dA!))
           assert.ok(!isZero(dB!))
         }))
@@ -125,10 +172,16 @@ describe('bidoraLinear', () => {
           const merged = mergedWeight(layer)
           assert.ok(isZero(select(merged, 1 - dim, 1)))
           const inputs = [layer.loraA, layer.loraB, layer.magnitude]
-          const first = grad(sum(square(bidoraLinear(randn([3, 7], { dtype: 'float64' }), layer))), inputs, { createGraph: true })
-          const second = grad(first.map(gradient => sum(square(gradient))).reduce((a, b) => add(a, b)), inputs)
+          const first = grad(sum(square(bidoraLinear(randn([3, 7], { dtype: 'float64' }), layer))), inputs, {
+            createGraph: true,
+          })
+          const second = grad(
+            first.map(gradient => sum(square(gradient))).reduce((a, b) => add(a, b)),
+            inputs,
+          )
           assert.equal((first[2]!.tolist() as number[])[1], 0)
-          for (const gradient of [...first, ...second]) assert.ok((gradient.reshape([-1]).tolist() as number[]).every(Number.isFinite))
+          for (const gradient of [...first, ...second])
+            assert.ok((gradient.reshape([-1]).tolist() as number[]).every(Number.isFinite))
         }))
     })
   }
@@ -140,7 +193,13 @@ describe('bidoraLinear', () => {
       const dropped = loraLinear(x, layer, { dropout: input => mul(input, 0) })
       assertSame(dropped, linear(x, layer.weight, layer.bias), 1e-12)
       const half = bidoraLinear(x, layer, { dropout: input => mul(input, 0.5) })
-      const expected = mul(add(linear(x, layer.weight), mul(matmul(matmul(x, layer.loraA.transpose(0, 1)), layer.loraB.transpose(0, 1)), 0.5 * layer.scaling)), div(layer.magnitude, directionNorm(layer)))
+      const expected = mul(
+        add(
+          linear(x, layer.weight),
+          mul(matmul(matmul(x, layer.loraA.transpose(0, 1)), layer.loraB.transpose(0, 1)), 0.5 * layer.scaling),
+        ),
+        div(layer.magnitude, directionNorm(layer)),
+      )
       assertSame(half, add(expected, layer.bias), 1e-12)
       forgetConstants(layer.weight)
     }))
@@ -169,20 +228,32 @@ describe('bidoraLinear', () => {
         [{ magnitude: randn([5, 1]) }, /magnitude of shape \[5\]/],
       ]
       for (const [change, expected] of wrong) {
-        for (const run of [() => bidoraLinear(x, { ...layer, ...change }), () => mergedWeight({ ...layer, ...change })]) {
+        for (const run of [
+          () => bidoraLinear(x, { ...layer, ...change }),
+          () => mergedWeight({ ...layer, ...change }),
+        ]) {
           assert.throws(run, (error: Error) => error instanceof ShapeError && expected.test(error.message))
         }
       }
-      assert.throws(() => bidoraLinear(randn([3, 5], { dtype: 'float64' }), layer), /x of shape \[..., 7\], got \[3, 5\]/)
+      assert.throws(
+        () => bidoraLinear(randn([3, 5], { dtype: 'float64' }), layer),
+        /x of shape \[..., 7\], got \[3, 5\]/,
+      )
       forgetConstants(layer.weight)
     }))
 
   it('makes no tensor of the size of the weight, forward or backward', function () {
     this.timeout(60_000)
     // The peak of resident memory never falls, so a fresh process is asked. The merged weight shows that it would be seen.
-    const measured = JSON.parse(execFileSync(process.execPath, [new URL('./peak-memory.js', import.meta.url).pathname], { encoding: 'utf8' })) as Record<string, number>
+    const measured = JSON.parse(
+      execFileSync(process.execPath, [new URL('./peak-memory.js', import.meta.url).pathname], { encoding: 'utf8' }),
+    ) as Record<string, number>
     const weight = measured.weightBytes!
-    for (const kind of ['out', 'in', 'detached', 'orthogonality']) assert.ok(measured[kind]! < weight / 4, `${kind}: the peak rose by ${measured[kind]} bytes, the weight has ${weight}`)
+    for (const kind of ['out', 'in', 'detached', 'orthogonality'])
+      assert.ok(
+        measured[kind]! < weight / 4,
+        `${kind}: the peak rose by ${measured[kind]} bytes, the weight has ${weight}`,
+      )
     assert.ok(measured.merged! > weight * 0.9, `merged: the peak rose by ${measured.merged} bytes only`)
   })
 })

@@ -2,10 +2,18 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { adaptedLayers, loadAdapter, prepareModel, readAdapterConfig, saveAdapter, trainableParameters, type TuningSettings } from '../../../lib/adapters/index.ts'
+import {
+  adaptedLayers,
+  loadAdapter,
+  prepareModel,
+  readAdapterConfig,
+  saveAdapter,
+  trainableParameters,
+  type TuningSettings,
+} from '../../../lib/adapters/index.ts'
 import { noGrad } from '../../../lib/autograd/index.ts'
 import { ArgumentError, FormatError } from '../../../lib/errors.ts'
-import { readSafetensors, writeSafetensors } from '../../../lib/io/index.ts'
+import { readSafetensors, SafetensorsFile, writeSafetensors } from '../../../lib/io/index.ts'
 import type { SequenceClassifier } from '../../../lib/models/index.ts'
 import { add_, randn } from '../../../lib/ops/index.ts'
 import { manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
@@ -18,7 +26,13 @@ function trained(model: SequenceClassifier, settings: TuningSettings): void {
   prepareModel(model, settings)
   manualSeed(9)
   const { lower, upper } = trainableParameters(model)
-  noGrad(() => scope(() => [...lower, ...upper].forEach(([, tensor]) => void add_(tensor, randn(tensor.shape, { dtype: tensor.dtype }), { alpha: 0.3 }))))
+  noGrad(() =>
+    scope(() =>
+      [...lower, ...upper].forEach(
+        ([, tensor]) => void add_(tensor, randn(tensor.shape, { dtype: tensor.dtype }), { alpha: 0.3 }),
+      ),
+    ),
+  )
 }
 
 describe('adapter folders', () => {
@@ -26,7 +40,8 @@ describe('adapter folders', () => {
   const configPath = () => join(folder, 'adapter_config.json')
   const tensorsPath = () => join(folder, 'adapter_model.safetensors')
   const config = () => JSON.parse(readFileSync(configPath(), 'utf8')) as Record<string, unknown>
-  const changeConfig = (change: Record<string, unknown>) => writeFileSync(configPath(), JSON.stringify({ ...config(), ...change }))
+  const changeConfig = (change: Record<string, unknown>) =>
+    writeFileSync(configPath(), JSON.stringify({ ...config(), ...change }))
   const changeTensors = (change: (tensors: Map<string, Tensor>) => void) =>
     scope(() => {
       const tensors = readSafetensors(tensorsPath(), { copy: true })
@@ -44,7 +59,10 @@ describe('adapter folders', () => {
   const refused = (expected: RegExp) => {
     const model = tinyModel()
     const live = memoryStats().liveTensors
-    assert.throws(() => loadAdapter(folder, model), (error: Error) => error instanceof FormatError && expected.test(error.message))
+    assert.throws(
+      () => loadAdapter(folder, model),
+      (error: Error) => error instanceof FormatError && expected.test(error.message),
+    )
     assert.equal(adaptedLayers(model).size, 0)
     assert.equal(memoryStats().liveTensors, live)
     model.dispose()
@@ -58,9 +76,17 @@ describe('adapter folders', () => {
     ['lora', { method: 'lora', ...adapter }, 'LORA'],
     ['dora', { method: 'dora', ...adapter }, 'LORA'],
     ['bidora', { method: 'bidora', ...adapter }, 'LORA'],
-    ['bidora, norm detached, all linear layers', { method: 'bidora', ...adapter, targetModules: 'all-linear', detachNorm: true, loraDropout: 0.1 }, 'LORA'],
+    [
+      'bidora, norm detached, all linear layers',
+      { method: 'bidora', ...adapter, targetModules: 'all-linear', detachNorm: true, loraDropout: 0.1 },
+      'LORA',
+    ],
     ['bidora, axis in', { method: 'bidora', ...adapter, magnitudeAxis: 'in' }, 'BIDORA'],
-    ['dora, axis in, by expression', { method: 'dora', ...adapter, magnitudeAxis: 'in', targetModules: '.*(query|dense)' }, 'BIDORA'],
+    [
+      'dora, axis in, by expression',
+      { method: 'dora', ...adapter, magnitudeAxis: 'in', targetModules: '.*(query|dense)' },
+      'BIDORA',
+    ],
     ['head', { method: 'head' }, 'HEAD'],
     ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
   ]
@@ -71,7 +97,10 @@ describe('adapter folders', () => {
         assert.equal(config().peft_type, peftType)
         const model = tinyModel(kind)
         const read = loadAdapter(folder, model)
-        assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+        assert.deepEqual(
+          scope(() => tinyLogits(model).tolist()),
+          logits,
+        )
         assert.equal(read.base, '/models/base')
         assert.equal(read.taskType, 'SEQ_CLS')
         assert.deepEqual(read.extra, { id2label: { 0: 'no' } })
@@ -83,7 +112,7 @@ describe('adapter folders', () => {
     }
   }
 
-  it('are in PEFT\'s words', () => {
+  it("are in PEFT's words", () => {
     save({ method: 'bidora', ...adapter })
     const prefix = 'base_model.model.bert.encoder.layer.1.attention.self.value'
     const tensors = readSafetensors(tensorsPath())
@@ -95,14 +124,27 @@ describe('adapter folders', () => {
     for (const tensor of tensors.values()) tensor.dispose()
     const { bidora, ...fields } = config()
     assert.deepEqual(bidora, { method: 'bidora', magnitudeAxis: 'out', detachNorm: false, id2label: { 0: 'no' } })
-    const expected = { r: 2, lora_alpha: 3, use_dora: true, target_modules: ['query', 'value'], modules_to_save: ['classifier'], task_type: 'SEQ_CLS', inference_mode: true, bias: 'none', fan_in_fan_out: false }
+    const expected = {
+      r: 2,
+      lora_alpha: 3,
+      use_dora: true,
+      target_modules: ['query', 'value'],
+      modules_to_save: ['classifier'],
+      task_type: 'SEQ_CLS',
+      inference_mode: true,
+      bias: 'none',
+      fan_in_fan_out: false,
+    }
     for (const [key, value] of Object.entries(expected)) assert.deepEqual(fields[key], value)
   })
 
   it('in-axis magnitudes have a name of their own', () => {
     save({ method: 'bidora', ...adapter, magnitudeAxis: 'in' })
-    const names = [...readSafetensors(tensorsPath()).entries()].map(([name, tensor]) => (tensor.dispose(), name))
-    assert.ok(names.some(name => name.endsWith('.lora_magnitude_vector_in')) && !names.some(name => name.endsWith('.lora_magnitude_vector')))
+    const names = [...new SafetensorsFile(tensorsPath()).entries.keys()]
+    assert.ok(
+      names.some(name => name.endsWith('.lora_magnitude_vector_in')) &&
+        !names.some(name => name.endsWith('.lora_magnitude_vector')),
+    )
   })
 
   it('names in camelCase and all-linear are written so that PEFT finds them', () => {
@@ -115,7 +157,10 @@ describe('adapter folders', () => {
   it('are not for the method full, nor for a model that is not ready', () => {
     const model = tinyModel()
     assert.throws(() => saveAdapter(folder, model, { settings: { method: 'full' }, base: '' }), ArgumentError)
-    assert.throws(() => saveAdapter(folder, model, { settings: { method: 'lora', ...adapter }, base: '' }), /expected a model with adapters/)
+    assert.throws(
+      () => saveAdapter(folder, model, { settings: { method: 'lora', ...adapter }, base: '' }),
+      /expected a model with adapters/,
+    )
     model.dispose()
   })
 
@@ -131,7 +176,10 @@ describe('adapter folders', () => {
       })
       const model = tinyModel()
       loadAdapter(folder, model)
-      assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+      assert.deepEqual(
+        scope(() => tinyLogits(model).tolist()),
+        logits,
+      )
       model.dispose()
     })
 
@@ -143,12 +191,16 @@ describe('adapter folders', () => {
         tensors.set(`${prefix}.key.lora_A.weight`, randn([2, 8]))
         tensors.set(`${prefix}.value.lora_B.weight`, randn([2, 8]))
       })
-      refused(/1 missing: .*query\.lora_A\.weight; 1 unexpected: .*key\.lora_A\.weight; 1 of another shape: .*value\.lora_B\.weight \(expected \[8, 2\], got \[2, 8\]\)/)
+      refused(
+        /1 missing: .*query\.lora_A\.weight; 1 unexpected: .*key\.lora_A\.weight; 1 of another shape: .*value\.lora_B\.weight \(expected \[8, 2\], got \[2, 8\]\)/,
+      )
     })
 
     it('refuses a folder without the head, and says so first', () => {
       save({ method: 'lora', ...adapter })
-      changeTensors(tensors => ['weight', 'bias'].forEach(name => void tensors.delete(`base_model.model.classifier.${name}`)))
+      changeTensors(tensors =>
+        ['weight', 'bias'].forEach(name => void tensors.delete(`base_model.model.classifier.${name}`)),
+      )
       refused(/got no head: nothing of classifier/)
     })
 
@@ -202,10 +254,21 @@ describe('adapter folders', () => {
 
     it('passes over fields that say nothing, and takes other ways of filling a new adapter', () => {
       const logits = save({ method: 'lora', ...adapter })
-      changeConfig({ corda_config: null, peft_version: '0.99.0', revision: 'main', tomorrow: null, another: {}, init_lora_weights: 'gaussian', qalora_group_size: 8 })
+      changeConfig({
+        corda_config: null,
+        peft_version: '0.99.0',
+        revision: 'main',
+        tomorrow: null,
+        another: {},
+        init_lora_weights: 'gaussian',
+        qalora_group_size: 8,
+      })
       const model = tinyModel()
       loadAdapter(folder, model)
-      assert.deepEqual(scope(() => tinyLogits(model).tolist()), logits)
+      assert.deepEqual(
+        scope(() => tinyLogits(model).tolist()),
+        logits,
+      )
       model.dispose()
     })
 
@@ -224,7 +287,10 @@ describe('adapter folders', () => {
         [{ peft_type: 'IA3' }, /expected peft_type LORA .*got "IA3"/],
         [{ peft_type: 'HEAD' }, /peft_type/],
         [{ peft_type: 'toString' }, /peft_type/],
-        [{ r: '2' }, /expected r to be a number, got "2"/],
+        [{ r: '2' }, /expected r to be a whole number above 0, got "2"/],
+        [{ r: 0 }, /expected r to be/],
+        [{ lora_alpha: null }, /expected lora_alpha to be a number above 0, got null/],
+        [{ lora_dropout: 1 }, /expected lora_dropout/],
         [{ target_modules: null }, /expected target_modules/],
         [{ use_dora: true }, /expected use_dora false for method 'lora'/],
       ] as const) {

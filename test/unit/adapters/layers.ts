@@ -13,7 +13,14 @@ export interface LayerOptions {
 }
 
 /** A random layer; the adapter's tensors require gradients. */
-export function randomLayer({ out = 5, width = 7, rank = 2, dtype = 'float64', scaling = 1.5, ...how }: LayerOptions): BidoraLayer & { bias: Tensor } {
+export function randomLayer({
+  out = 5,
+  width = 7,
+  rank = 2,
+  dtype = 'float64',
+  scaling = 1.5,
+  ...how
+}: LayerOptions): BidoraLayer & { bias: Tensor } {
   const make = (shape: number[], requiresGrad: boolean) => {
     const value = randn(shape, { dtype })
     value.requiresGrad = requiresGrad
@@ -31,7 +38,11 @@ export function randomLayer({ out = 5, width = 7, rank = 2, dtype = 'float64', s
 }
 
 /** The formulas as they stand, dense: V, its norms, its direction. */
-export function dense({ weight, loraA, loraB, scaling, magnitudeAxis }: BidoraLayer): { V: Tensor; norms: Tensor; direction: Tensor } {
+export function dense({ weight, loraA, loraB, scaling, magnitudeAxis }: BidoraLayer): {
+  V: Tensor
+  norms: Tensor
+  direction: Tensor
+} {
   const V = add(weight, mul(matmul(loraB, loraA), scaling)) // [out, in]
   const dim = magnitudeAxis === 'out' ? 1 : 0
   const norms = norm(V, { dim: [dim] })

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
-import { adaptedLayers, detachAdapters, prepareModel, trainableParameters, type TuningSettings } from '../../../lib/adapters/index.ts'
+import {
+  adaptedLayers,
+  detachAdapters,
+  prepareModel,
+  trainableParameters,
+  type TuningSettings,
+} from '../../../lib/adapters/index.ts'
 import { grad } from '../../../lib/autograd/index.ts'
 import { square, sum } from '../../../lib/ops/index.ts'
 import { memoryStats, scope } from '../../../lib/tensor/index.ts'
@@ -13,18 +19,32 @@ const names = (settings: TuningSettings) => {
   model.dispose()
   return { lower: lower.map(([name]) => name), upper: upper.map(([name]) => name) }
 }
-const paths = [0, 1].flatMap(layer => ['query', 'value'].map(kind => `bert.encoder.layer.${layer}.attention.self.${kind}`))
+const paths = [0, 1].flatMap(layer =>
+  ['query', 'value'].map(kind => `bert.encoder.layer.${layer}.attention.self.${kind}`),
+)
 const of = (...kinds: string[]) => paths.flatMap(path => kinds.map(kind => `${path}.${kind}`))
 const head = ['classifier.weight', 'classifier.bias']
 
 describe('methods', () => {
   it('bidora: directions and head below, magnitudes above', () =>
-    assert.deepEqual(names({ method: 'bidora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: of('magnitude') }))
-  it('dora: all on one level', () => assert.deepEqual(names({ method: 'dora', ...adapter }), { lower: [...of('loraA', 'loraB', 'magnitude'), ...head], upper: [] }))
-  it('lora', () => assert.deepEqual(names({ method: 'lora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: [] }))
+    assert.deepEqual(names({ method: 'bidora', ...adapter }), {
+      lower: [...of('loraA', 'loraB'), ...head],
+      upper: of('magnitude'),
+    }))
+  it('dora: all on one level', () =>
+    assert.deepEqual(names({ method: 'dora', ...adapter }), {
+      lower: [...of('loraA', 'loraB', 'magnitude'), ...head],
+      upper: [],
+    }))
+  it('lora', () =>
+    assert.deepEqual(names({ method: 'lora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: [] }))
   it('head', () => assert.deepEqual(names({ method: 'head' }), { lower: head, upper: [] }))
   it('head with more modules', () =>
-    assert.deepEqual(names({ method: 'head', head: ['classifier', 'pooler'] }).lower, ['bert.pooler.dense.weight', 'bert.pooler.dense.bias', ...head]))
+    assert.deepEqual(names({ method: 'head', head: ['classifier', 'pooler'] }).lower, [
+      'bert.pooler.dense.weight',
+      'bert.pooler.dense.bias',
+      ...head,
+    ]))
   it('bitfit: every bias and the head', () => {
     const { lower } = names({ method: 'bitfit' })
     assert.ok(head.every(name => lower.includes(name)))
@@ -46,11 +66,19 @@ describe('methods', () => {
           const base = tinyLogits(model).tolist() as number[][]
           prepareModel(model, { method, ...adapter, magnitudeAxis })
           const logits = tinyLogits(model)
-          ;(logits.tolist() as number[][]).forEach((row, i) => row.forEach((value, k) => assert.ok(Math.abs(value - base[i]![k]!) < 1e-14)))
+          ;(logits.tolist() as number[][]).forEach((row, i) =>
+            row.forEach((value, k) => assert.ok(Math.abs(value - base[i]![k]!) < 1e-14)),
+          )
           const { lower, upper } = trainableParameters(model)
-          const gradients = grad(sum(square(logits)), [...lower, ...upper].map(([, tensor]) => tensor))
+          const gradients = grad(
+            sum(square(logits)),
+            [...lower, ...upper].map(([, tensor]) => tensor),
+          )
           assert.ok(gradients.every(gradient => (gradient.reshape([-1]).tolist() as number[]).every(Number.isFinite)))
-          assert.equal(model.namedParameters().filter(([, tensor]) => tensor.requiresGrad).length, lower.length + upper.length)
+          assert.equal(
+            model.namedParameters().filter(([, tensor]) => tensor.requiresGrad).length,
+            lower.length + upper.length,
+          )
         })
         model.dispose()
       })
@@ -66,8 +94,14 @@ describe('methods', () => {
     assert.equal(adaptedLayers(model).size, 4)
     scope(() => void tinyLogits(model))
     detachAdapters(model)
-    assert.deepEqual(scope(() => tinyLogits(model).tolist()), before)
-    assert.deepEqual(model.namedModules().map(([path, module]) => [path, module.constructor.name]), modules)
+    assert.deepEqual(
+      scope(() => tinyLogits(model).tolist()),
+      before,
+    )
+    assert.deepEqual(
+      model.namedModules().map(([path, module]) => [path, module.constructor.name]),
+      modules,
+    )
     assert.equal(memoryStats().liveTensors, live)
     model.dispose()
   })
@@ -76,7 +110,10 @@ describe('methods', () => {
     const model = tinyModel()
     prepareModel(model, { method: 'bitfit' })
     prepareModel(model, { method: 'lora', ...adapter })
-    assert.deepEqual(trainableParameters(model).lower.map(([name]) => name), [...of('loraA', 'loraB'), ...head])
+    assert.deepEqual(
+      trainableParameters(model).lower.map(([name]) => name),
+      [...of('loraA', 'loraB'), ...head],
+    )
     model.dispose()
   })
 
@@ -98,7 +135,10 @@ describe('methods', () => {
     const model = tinyModel()
     const [one, two] = paths.map(path => model.getModule(path) as unknown as { weight: unknown })
     one!.weight = two!.weight
-    assert.throws(() => prepareModel(model, { method: 'lora', ...adapter }), /expected a weight of its own in .*query, got one that .*value shares/)
+    assert.throws(
+      () => prepareModel(model, { method: 'lora', ...adapter }),
+      /expected a weight of its own in .*query, got one that .*value shares/,
+    )
     model.dispose()
   })
 })

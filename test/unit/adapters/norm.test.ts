@@ -10,7 +10,12 @@ const axes: MagnitudeAxis[] = ['out', 'in']
 
 function assertNear(got: number[], expected: number[], tolerance: number): void {
   assert.equal(got.length, expected.length)
-  expected.forEach((value, i) => assert.ok(Math.abs(got[i]! - value) <= tolerance * Math.max(1, Math.abs(value)), `[${i}]: ${got[i]} instead of ${value}`))
+  expected.forEach((value, i) =>
+    assert.ok(
+      Math.abs(got[i]! - value) <= tolerance * Math.max(1, Math.abs(value)),
+      `[${i}]: ${got[i]} instead of ${value}`,
+    ),
+  )
 }
 
 function withLayer(layer: BidoraLayer, check: (layer: BidoraLayer) => void): void {
@@ -27,19 +32,36 @@ describe('directionNorm', () => {
   for (const magnitudeAxis of axes) {
     it(`axis ${magnitudeAxis}: is the norm of the sum, per ${magnitudeAxis}put`, () =>
       scope(() => {
-        for (const [out, width, rank] of [[5, 7, 2], [64, 31, 8], [3, 200, 1]] as const) {
-          withLayer(randomLayer({ out, width, rank, magnitudeAxis }), layer => assertNear(numbers(directionNorm(layer)), numbers(dense(layer).norms), 1e-12))
+        for (const [out, width, rank] of [
+          [5, 7, 2],
+          [64, 31, 8],
+          [3, 200, 1],
+        ] as const) {
+          withLayer(randomLayer({ out, width, rank, magnitudeAxis }), layer =>
+            assertNear(numbers(directionNorm(layer)), numbers(dense(layer).norms), 1e-12),
+          )
         }
       }))
 
     it(`axis ${magnitudeAxis}: in float32, and for 16-bit weights, gives float32`, () =>
       scope(() => {
-        for (const [dtype, tolerance] of [['float32', 1e-5], ['bfloat16', 2e-2], ['float16', 2e-3]] as const) {
+        for (const [dtype, tolerance] of [
+          ['float32', 1e-5],
+          ['bfloat16', 2e-2],
+          ['float16', 2e-3],
+        ] as const) {
           withLayer(randomLayer({ out: 24, width: 40, magnitudeAxis, dtype, scaling: 0.1 }), layer => {
             const norm = directionNorm(layer)
             assert.equal(norm.dtype, 'float32')
             const wide = (value: Tensor) => to(value.detach(), { dtype: 'float64' })
-            assertNear(numbers(norm), numbers(dense({ ...layer, weight: wide(layer.weight), loraA: wide(layer.loraA), loraB: wide(layer.loraB) }).norms), tolerance)
+            assertNear(
+              numbers(norm),
+              numbers(
+                dense({ ...layer, weight: wide(layer.weight), loraA: wide(layer.loraA), loraB: wide(layer.loraB) })
+                  .norms,
+              ),
+              tolerance,
+            )
           })
         }
       }))
@@ -47,7 +69,9 @@ describe('directionNorm', () => {
     it(`axis ${magnitudeAxis}: float32 factors on a bfloat16 weight; a norm that float16 cannot hold`, () =>
       scope(() => {
         const layer = randomLayer({ out: 8, width: 16, magnitudeAxis, dtype: 'float32' })
-        withLayer({ ...layer, weight: to(layer.weight, { dtype: 'bfloat16' }) }, mixed => assertNear(numbers(directionNorm(mixed)), numbers(dense(layer).norms), 5e-2))
+        withLayer({ ...layer, weight: to(layer.weight, { dtype: 'bfloat16' }) }, mixed =>
+          assertNear(numbers(directionNorm(mixed)), numbers(dense(layer).norms), 5e-2),
+        )
         const large = { ...layer, weight: to(mul(layer.weight, 1e4), { dtype: 'float16' }) }
         withLayer(large, mixed => assert.ok(numbers(directionNorm(mixed)).every(Number.isFinite)))
       }))
@@ -69,7 +93,9 @@ describe('directionNorm', () => {
             assert.ok(numbers(norm).every((value, i) => i === zeroed || value > 0))
             const first = grad(select(norm, 0, zeroed), [layer.loraA, layer.loraB], { createGraph: true })
             for (const gradient of first) assert.ok(numbers(gradient.reshape([-1])).every(value => value === 0))
-            const second = grad(sum(mul(directionNorm(layer), directionNorm(layer))), [layer.loraA], { createGraph: true })
+            const second = grad(sum(mul(directionNorm(layer), directionNorm(layer))), [layer.loraA], {
+              createGraph: true,
+            })
             const third = grad(sum(second[0]!), [layer.loraA, layer.loraB])
             for (const gradient of third) assert.ok(numbers(gradient.reshape([-1])).every(Number.isFinite))
           })
@@ -129,7 +155,24 @@ describe('directionNorm', () => {
   it('is a zero of the weight that the factors fill', () =>
     scope(() => {
       const layer = randomLayer({ out: 2, width: 3, rank: 1, magnitudeAxis: 'out', scaling: 1 })
-      const tiny = { ...layer, weight: tensor([[0, 0, 0], [1, 0, 0]], { dtype: 'float64' }), loraA: tensor([[3, 0, 4]], { dtype: 'float64' }), loraB: tensor([[1e-9], [0]], { dtype: 'float64' }) }
-      withLayer(tiny, () => assertNear(numbers(directionNorm(tiny)).map(value => value * 1e9), [5, 1e9], 1e-12))
+      const tiny = {
+        ...layer,
+        weight: tensor(
+          [
+            [0, 0, 0],
+            [1, 0, 0],
+          ],
+          { dtype: 'float64' },
+        ),
+        loraA: tensor([[3, 0, 4]], { dtype: 'float64' }),
+        loraB: tensor([[1e-9], [0]], { dtype: 'float64' }),
+      }
+      withLayer(tiny, () =>
+        assertNear(
+          numbers(directionNorm(tiny)).map(value => value * 1e9),
+          [5, 1e9],
+          1e-12,
+        ),
+      )
     }))
 })

@@ -23,7 +23,13 @@ describe('orthogonality', () => {
       })
 
     it(`axis ${magnitudeAxis}: is the dense || Gram - I ||_F, square, tall and wide (two ways of computing)`, () => {
-      for (const [out, width, rank] of [[6, 6, 2], [40, 9, 3], [9, 40, 3], [3, 7, 5], [48, 64, 8]] as const) {
+      for (const [out, width, rank] of [
+        [6, 6, 2],
+        [40, 9, 3],
+        [9, 40, 3],
+        [3, 7, 5],
+        [48, 64, 8],
+      ] as const) {
         withLayer({ out, width, rank, scaling: 0.5 }, layer => {
           const [got, expected] = [value(orthogonality([layer])), value(denseGram(layer))]
           assert.ok(Math.abs(got - expected) < 1e-10 * expected, `${out}x${width}: ${got} instead of ${expected}`)
@@ -31,7 +37,9 @@ describe('orthogonality', () => {
           const reference = grad(denseGram(layer), [layer.loraA, layer.loraB])
           gradients.forEach((gradient, i) => {
             const wanted = reference[i]!.reshape([-1]).tolist() as number[]
-            ;(gradient.reshape([-1]).tolist() as number[]).forEach((entry, k) => assert.ok(Math.abs(entry - wanted[k]!) < 1e-10))
+            ;(gradient.reshape([-1]).tolist() as number[]).forEach((entry, k) =>
+              assert.ok(Math.abs(entry - wanted[k]!) < 1e-10),
+            )
           })
         })
       }
@@ -39,7 +47,9 @@ describe('orthogonality', () => {
 
     it(`axis ${magnitudeAxis}: is the same in float32 to its rounding, and float32 for 16-bit weights`, () => {
       withLayer({ out: 64, width: 96, rank: 8, scaling: 0.1, dtype: 'float32' }, layer => {
-        const wide = Object.fromEntries(['weight', 'loraA', 'loraB'].map(name => [name, to(layer[name as 'weight'].detach(), { dtype: 'float64' })]))
+        const wide = Object.fromEntries(
+          ['weight', 'loraA', 'loraB'].map(name => [name, to(layer[name as 'weight'].detach(), { dtype: 'float64' })]),
+        )
         const expected = value(denseGram({ ...layer, ...wide }))
         assert.ok(Math.abs(value(orthogonality([layer])) - expected) < 2e-6 * expected)
         const narrow = { ...layer, weight: to(layer.weight, { dtype: 'bfloat16' }) }
@@ -63,13 +73,23 @@ describe('orthogonality', () => {
       const leaf = (values: number[][]) => tensor(values, { dtype: 'float64', requiresGrad: true })
       const [loraA, loraB] = [leaf([[0.3, 0.7]]), leaf([[1.1], [-0.9]])]
       const product = [1.1, -0.9].map(b => [0.3, 0.7].map(a => b * a))
-      const weight = tensor([[2 - product[0]![0]!, -product[0]![1]!], [-product[1]![0]!, 3 - product[1]![1]!]], { dtype: 'float64' })
+      const weight = tensor(
+        [
+          [2 - product[0]![0]!, -product[0]![1]!],
+          [-product[1]![0]!, 3 - product[1]![1]!],
+        ],
+        { dtype: 'float64' },
+      )
       for (const magnitudeAxis of ['out', 'in'] as const) {
         const layer = { weight, loraA, loraB, scaling: 1, magnitudeAxis }
         assert.equal(value(orthogonality([layer])), 0)
         const first = grad(orthogonality([layer]), [loraA, loraB], { createGraph: true })
-        const second = grad(first.map(gradient => gradient.sum()).reduce((a, b) => a.add(b)), [loraA, loraB])
-        for (const gradient of [...first, ...second]) assert.ok((gradient.reshape([-1]).tolist() as number[]).every(entry => entry === 0))
+        const second = grad(
+          first.map(gradient => gradient.sum()).reduce((a, b) => a.add(b)),
+          [loraA, loraB],
+        )
+        for (const gradient of [...first, ...second])
+          assert.ok((gradient.reshape([-1]).tolist() as number[]).every(entry => entry === 0))
       }
       forgetConstants(weight)
     }))

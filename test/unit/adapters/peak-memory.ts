@@ -22,7 +22,8 @@ function measure(width: number): Record<string, number> {
   const magnitude = randn([width])
   magnitude.requiresGrad = true
   const perInput = { ...layer, magnitudeAxis: 'in', magnitude } as const
-  const pass = (made: typeof layer | typeof perInput) => rise(() => grad(sum(square(bidoraLinear(x, made))), [layer.loraA, layer.loraB, made.magnitude]))
+  const pass = (made: typeof layer | typeof perInput) =>
+    rise(() => grad(sum(square(bidoraLinear(x, made))), [layer.loraA, layer.loraB, made.magnitude]))
   return {
     weightBytes: layer.weight.numel * 4,
     out: pass(layer),

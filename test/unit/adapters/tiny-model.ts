@@ -14,7 +14,10 @@ const config = {
 }
 
 /** A BERT or RoBERTa of two tiny layers with random weights, the same at every call. */
-export function tinyModel(kind: 'bert' | 'roberta' = 'bert', dtype: 'float32' | 'float64' = 'float32'): SequenceClassifier {
+export function tinyModel(
+  kind: 'bert' | 'roberta' = 'bert',
+  dtype: 'float32' | 'float64' = 'float32',
+): SequenceClassifier {
   manualSeed(42)
   return createModel({ ...config, model_type: kind, ...(kind === 'roberta' ? { pad_token_id: 1 } : {}) }, { dtype })
 }
@@ -23,8 +26,20 @@ export function tinyModel(kind: 'bert' | 'roberta' = 'bert', dtype: 'float32' | 
 export function tinyLogits(model: SequenceClassifier): Tensor {
   const batch = {
     layout: 'padded' as const,
-    inputIds: tensor([[2, 3, 4, 5], [6, 7, 8, 1]], { dtype: 'int64' }),
-    attentionMask: tensor([[1, 1, 1, 1], [1, 1, 1, 0]], { dtype: 'int64' }),
+    inputIds: tensor(
+      [
+        [2, 3, 4, 5],
+        [6, 7, 8, 1],
+      ],
+      { dtype: 'int64' },
+    ),
+    attentionMask: tensor(
+      [
+        [1, 1, 1, 1],
+        [1, 1, 1, 0],
+      ],
+      { dtype: 'int64' },
+    ),
   }
   try {
     return model.forward(batch).logits

@@ -19,7 +19,9 @@ describe('gradcheck', () => {
     scope(() => {
       assert.throws(
         () => gradcheck(x => mul(x, detach(x)), [double([1, 2])]),
-        (error: TorchError) => error.code === 'GRADIENT_MISMATCH' && /output 0 \[0\] \/ d input 0 \[0\] to be 2.* got 1 /.test(error.message),
+        (error: TorchError) =>
+          error.code === 'GRADIENT_MISMATCH' &&
+          /output 0 \[0\] \/ d input 0 \[0\] to be 2.* got 1 /.test(error.message),
       )
     }))
 

@@ -41,6 +41,11 @@ describe('grad', () => {
     assert.throws(() => grad(x.sum(), x as never), { name: 'ArgumentError' })
   })
 
+  it('reads a gradient that has no memory of its own', () => {
+    const x = tensor([-1, 2], { requiresGrad: true })
+    assert.deepEqual(grad(x.sign().sum(), [x])[0]!.tolist(), [0, 0])
+  })
+
   it('in-place on a leaf that needs a gradient is refused outside noGrad', () => {
     const x = tensor([1], { requiresGrad: true })
     assert.throws(() => x.add_(1), { name: 'TorchError' })

@@ -4,7 +4,8 @@ import { ShapeError } from '../../../lib/errors.ts'
 import { add, dot, exp, mul, mv, sum } from '../../../lib/ops/index.ts'
 import { memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 
-const double = (values: number[] | number[][], requiresGrad = false): Tensor => tensor(values, { dtype: 'float64', requiresGrad })
+const double = (values: number[] | number[][], requiresGrad = false): Tensor =>
+  tensor(values, { dtype: 'float64', requiresGrad })
 
 describe('products of derivatives', () => {
   // loss = 1/2 x^T S x + x^T C y + sum y^2: H = S, mixed derivative C^T, all by hand
@@ -55,7 +56,11 @@ describe('products of derivatives', () => {
     scope(() => {
       const x = double([0, 1], true)
       const constant = double([5])
-      const [product] = vectorJacobian([exp(x), mul(x, x), constant], [x], [double([1, 1]), double([10, 10]), double([1])])
+      const [product] = vectorJacobian(
+        [exp(x), mul(x, x), constant],
+        [x],
+        [double([1, 1]), double([10, 10]), double([1])],
+      )
       assert.deepEqual(product!.tolist(), [1, Math.E + 20])
     }))
 

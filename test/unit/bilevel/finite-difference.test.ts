@@ -36,7 +36,8 @@ function relativeError(got: Tensor, expected: Tensor): number {
   return norm(sub(got, expected)) / norm(expected)
 }
 
-const bytes = (tensors: Tensor[]) => tensors.map(value => Buffer.from((value.data() as Float64Array).slice().buffer).toString('hex'))
+const bytes = (tensors: Tensor[]) =>
+  tensors.map(value => Buffer.from((value.data() as Float64Array).slice().buffer).toString('hex'))
 
 describe('finite-difference', () => {
   for (const probability of [0, 0.1, 0.5]) {
@@ -49,7 +50,9 @@ describe('finite-difference', () => {
           return hypergradient(problem, { ...batches, ...choice })[0]!
         }
         const exact = gradient({ method: 'exact' })
-        const errors = [0.1, 0.01, 0.001].map(radius => relativeError(gradient({ method: 'finite-difference', radius }), exact))
+        const errors = [0.1, 0.01, 0.001].map(radius =>
+          relativeError(gradient({ method: 'finite-difference', radius }), exact),
+        )
         // The error of a central difference falls with the square of the radius; fresh masks would give 100 % and more.
         assert.ok(errors[1]! < 1e-3 && errors[2]! < 1e-5, errors.join(' '))
         assert.ok(errors[0]! / errors[1]! > 50 && errors[1]! / errors[2]! > 50, errors.join(' '))
@@ -93,7 +96,10 @@ describe('finite-difference', () => {
           if (++count === evaluation) throw new Error('no more')
           return problem.lowerLoss()
         }
-        assert.throws(() => hypergradient({ ...problem, lowerLoss }, { ...batches, method: 'finite-difference' }), /no more/)
+        assert.throws(
+          () => hypergradient({ ...problem, lowerLoss }, { ...batches, method: 'finite-difference' }),
+          /no more/,
+        )
         assert.deepEqual(bytes(parameters), before)
         assert.equal(memoryStats().liveTensors, live)
       }))
@@ -111,7 +117,10 @@ describe('finite-difference', () => {
       const vector = problem.expected.flat() // grad_w of the upper loss
       const start = problem.weights.flatMap(weight => weight.tolist() as number[])
       const epsilon = 0.2 / Math.hypot(...vector)
-      for (const [sign, point] of [[1, seen[0]!], [-1, seen[1]!]] as const) {
+      for (const [sign, point] of [
+        [1, seen[0]!],
+        [-1, seen[1]!],
+      ] as const) {
         point.forEach((value, i) => assert.ok(Math.abs(value - (start[i]! + sign * epsilon * vector[i]!)) < 1e-12))
       }
     }))
@@ -130,7 +139,11 @@ describe('finite-difference', () => {
       const problem = quadratic('float32')
       const gradients = hypergradient(problem, { ...batches, method: 'finite-difference' })
       for (const gradient of gradients) assert.equal(gradient.dtype, 'float32')
-      gradients.forEach((gradient, i) => (gradient.tolist() as number[]).forEach((value, k) => assert.ok(Math.abs(value - problem.expected[i]![k]!) < 1e-3)))
+      gradients.forEach((gradient, i) =>
+        (gradient.tolist() as number[]).forEach((value, k) =>
+          assert.ok(Math.abs(value - problem.expected[i]![k]!) < 1e-3),
+        ),
+      )
     }))
 
   it('differentiates a lower loss whose gradient is not used by the upper one', () =>
@@ -138,7 +151,12 @@ describe('finite-difference', () => {
       const w = tensor([1, 2], { dtype: 'float64', requiresGrad: true })
       const m = tensor([3, 4], { dtype: 'float64', requiresGrad: true })
       const copy = clone(m).detach()
-      const problem = { lowerLoss: () => sum(mul(w, copy)), upperLoss: () => sum(mul(w, m)), lowerParameters: [w], upperParameters: [m] }
+      const problem = {
+        lowerLoss: () => sum(mul(w, copy)),
+        upperLoss: () => sum(mul(w, m)),
+        lowerParameters: [w],
+        upperParameters: [m],
+      }
       assert.deepEqual(hypergradient(problem, { ...batches, method: 'finite-difference' })[0]!.tolist(), [1, 2])
     }))
 })

@@ -12,11 +12,16 @@ describe('hypergradient', () => {
   it('is w - target on the quadratic problem, whatever the radius', () =>
     scope(() => {
       const problem = quadratic()
-      const choices: MethodChoice[] = [{ method: 'exact' }, ...[10, 1, 0.01, 1e-4].map(radius => ({ method: 'finite-difference', radius }) as const)]
+      const choices: MethodChoice[] = [
+        { method: 'exact' },
+        ...[10, 1, 0.01, 1e-4].map(radius => ({ method: 'finite-difference', radius }) as const),
+      ]
       for (const choice of choices) {
         const gradients = hypergradient(problem, { ...batches, ...choice })
         gradients.forEach((gradient, i) =>
-          (gradient.tolist() as number[]).forEach((value, k) => assert.ok(Math.abs(value - problem.expected[i]![k]!) < 1e-9, `${JSON.stringify(choice)}: ${value}`)),
+          (gradient.tolist() as number[]).forEach((value, k) =>
+            assert.ok(Math.abs(value - problem.expected[i]![k]!) < 1e-9, `${JSON.stringify(choice)}: ${value}`),
+          ),
         )
       }
     }))
@@ -51,8 +56,14 @@ describe('hypergradient', () => {
   it('with no gradient towards the lower level is the direct gradient', () =>
     scope(() => {
       const [w, m] = [double([1, 2]), double([3, 4])]
-      const problem = { lowerLoss: () => sum(mul(w, m)), upperLoss: () => sum(mul(m, m)), lowerParameters: [w], upperParameters: [m] }
-      for (const method of METHOD_NAMES) assert.deepEqual(hypergradient(problem, { ...batches, method })[0]!.tolist(), [6, 8], method)
+      const problem = {
+        lowerLoss: () => sum(mul(w, m)),
+        upperLoss: () => sum(mul(m, m)),
+        lowerParameters: [w],
+        upperParameters: [m],
+      }
+      for (const method of METHOD_NAMES)
+        assert.deepEqual(hypergradient(problem, { ...batches, method })[0]!.tolist(), [6, 8], method)
     }))
 
   it('leaves exactly its results behind', () => {
@@ -70,26 +81,43 @@ describe('hypergradient', () => {
     const check = (change: (problem: ReturnType<typeof quadratic>) => object, expected: RegExp) =>
       scope(() => {
         const problem = quadratic()
-        assert.throws(() => hypergradient({ ...problem, ...change(problem) }, { ...batches, method: 'exact' }), (error: Error) => error instanceof ArgumentError && expected.test(error.message))
+        assert.throws(
+          () => hypergradient({ ...problem, ...change(problem) }, { ...batches, method: 'exact' }),
+          (error: Error) => error instanceof ArgumentError && expected.test(error.message),
+        )
       })
 
     it('an unknown method, and names the known ones', () =>
       scope(() => {
-        assert.throws(() => hypergradient(quadratic(), { ...batches, method: 'darts' } as never), /first-order, finite-difference, exact, got 'darts'/)
+        assert.throws(
+          () => hypergradient(quadratic(), { ...batches, method: 'darts' } as never),
+          /first-order, finite-difference, exact, got 'darts'/,
+        )
         assert.throws(() => hypergradient(quadratic(), { ...batches, method: 'toString' } as never), ArgumentError)
       }))
     it('a radius that is none', () =>
       scope(() => {
         for (const radius of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-          assert.throws(() => hypergradient(quadratic(), { ...batches, method: 'finite-difference', radius }), /expected a radius above 0/)
+          assert.throws(
+            () => hypergradient(quadratic(), { ...batches, method: 'finite-difference', radius }),
+            /expected a radius above 0/,
+          )
         }
       }))
     it('an empty level', () => check(() => ({ upperParameters: [] }), /at least one tensor in upperParameters/))
-    it('a parameter at both levels', () => check(problem => ({ upperParameters: problem.lowerParameters }), /upperParameters\[0\] stands twice/))
-    it('a parameter that is no leaf', () => check(problem => ({ lowerParameters: [mul(problem.weights[0]!, 1)] }), /lowerParameters\[0\] is no leaf/))
-    it('a parameter without gradient', () => check(() => ({ lowerParameters: [double([1], false)] }), /requires a gradient/))
-    it('a loss that is no scalar', () => check(problem => ({ upperLoss: () => mul(problem.weights[0]!, 2) }), /upperLoss: expected a scalar, got shape \[2\]/))
-    it('a loss of no parameter', () => check(() => ({ lowerLoss: () => double([1], false).sum() }), /lowerLoss: expected a loss made of the parameters/))
+    it('a parameter at both levels', () =>
+      check(problem => ({ upperParameters: problem.lowerParameters }), /upperParameters\[0\] stands twice/))
+    it('a parameter that is no leaf', () =>
+      check(problem => ({ lowerParameters: [mul(problem.weights[0]!, 1)] }), /lowerParameters\[0\] is no leaf/))
+    it('a parameter without gradient', () =>
+      check(() => ({ lowerParameters: [double([1], false)] }), /requires a gradient/))
+    it('a loss that is no scalar', () =>
+      check(
+        problem => ({ upperLoss: () => mul(problem.weights[0]!, 2) }),
+        /upperLoss: expected a scalar, got shape \[2\]/,
+      ))
+    it('a loss of no parameter', () =>
+      check(() => ({ lowerLoss: () => double([1], false).sum() }), /lowerLoss: expected a loss made of the parameters/))
   })
 
   it('names what is not finite', () =>
@@ -97,15 +125,32 @@ describe('hypergradient', () => {
       const problem = quadratic()
       const infinite = (loss: Tensor) => add(loss, Number.POSITIVE_INFINITY)
       assert.throws(
-        () => hypergradient({ ...problem, upperLoss: () => mul(infinite(problem.upperLoss(null)), Number.NaN) }, { ...batches, method: 'finite-difference' }),
+        () =>
+          hypergradient(
+            { ...problem, upperLoss: () => mul(infinite(problem.upperLoss(null)), Number.NaN) },
+            { ...batches, method: 'finite-difference' },
+          ),
         (error: TorchError) => error instanceof TorchError && /upperLoss is NaN/.test(error.message),
       )
-      const broken = { ...problem, upperNames: ['first', 'second'], lowerLoss: () => add(problem.lowerLoss(null), mul(sum(problem.lambdas[1]!.mul(problem.weights[1]!)), Number.NaN)) }
+      const broken = {
+        ...problem,
+        upperNames: ['first', 'second'],
+        lowerLoss: () =>
+          add(problem.lowerLoss(null), mul(sum(problem.lambdas[1]!.mul(problem.weights[1]!)), Number.NaN)),
+      }
       assert.throws(
         () => hypergradient(broken, { ...batches, method: 'exact' }),
-        (error: TorchError) => error instanceof TorchError && /the gradient of second is not finite/.test(error.message) && !error.message.includes('first,'),
+        (error: TorchError) =>
+          error instanceof TorchError &&
+          /the gradient of second is not finite/.test(error.message) &&
+          !error.message.includes('first,'),
       )
       // An upper loss may be infinite in value alone; what counts is the gradient.
-      assert.doesNotThrow(() => hypergradient({ ...problem, upperLoss: () => infinite(problem.upperLoss(null)) }, { ...batches, method: 'exact' }))
+      assert.doesNotThrow(() =>
+        hypergradient(
+          { ...problem, upperLoss: () => infinite(problem.upperLoss(null)) },
+          { ...batches, method: 'exact' },
+        ),
+      )
     }))
 })

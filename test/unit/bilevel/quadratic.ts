@@ -9,9 +9,26 @@ export interface Quadratic extends BilevelProblem<null> {
   expected: number[][]
 }
 
-export const POINTS = { weight: [[1, -2], [0.5, 3, 4]], lambda: [[0.25, 0.5], [-1, 0, 1]], target: [[0, 1], [2, 2, -2]] }
+export const POINTS = {
+  weight: [
+    [1, -2],
+    [0.5, 3, 4],
+  ],
+  lambda: [
+    [0.25, 0.5],
+    [-1, 0, 1],
+  ],
+  target: [
+    [0, 1],
+    [2, 2, -2],
+  ],
+}
 
-const half = (tensors: Tensor[]): Tensor => mul(tensors.map(x => sum(square(x))).reduce((x, y) => add(x, y)), 0.5)
+const half = (tensors: Tensor[]): Tensor =>
+  mul(
+    tensors.map(x => sum(square(x))).reduce((x, y) => add(x, y)),
+    0.5,
+  )
 
 /** w and lambda are two tensors each, so that norms over all of them together show. */
 export function quadratic(dtype: 'float64' | 'float32' = 'float64'): Quadratic {

@@ -9,7 +9,11 @@ const descend = (parameters: readonly Tensor[], rate: number) => (gradients: rea
   noGrad(() => parameters.forEach((parameter, i) => void sub_(parameter, gradients[i]!, { alpha: rate })))
 
 type Problem = ReturnType<typeof quadratic>
-const options = (problem: Problem, rates: [number, number], hypergradient: RoundOptions['hypergradient'] = { method: 'finite-difference' }): RoundOptions => ({
+const options = (
+  problem: Problem,
+  rates: [number, number],
+  hypergradient: RoundOptions['hypergradient'] = { method: 'finite-difference' },
+): RoundOptions => ({
   hypergradient,
   updateLower: descend(problem.weights, rates[0]),
   updateUpper: descend(problem.lambdas, rates[1]),
@@ -21,11 +25,16 @@ describe('step', () => {
       const problem = quadratic()
       const [w, lambda, target] = [1, 0.25, 0] // the first entry of each
       const moved = w - 0.5 * (w - lambda)
-      const round = step(problem, { lowerBatches: [null], upperBatch: null }, options(problem, [0.5, 0.1], { method: 'exact' }))
+      const round = step(
+        problem,
+        { lowerBatches: [null], upperBatch: null },
+        options(problem, [0.5, 0.1], { method: 'exact' }),
+      )
       assert.equal((problem.weights[0]!.tolist() as number[])[0], moved)
       assert.ok(Math.abs((problem.lambdas[0]!.tolist() as number[])[0]! - (lambda - 0.1 * (moved - target))) < 1e-15)
       assert.ok(round.upperLoss && round.hypergradientNorm)
-      for (const value of [round.lowerLoss, round.upperLoss, round.hypergradientNorm]) assert.equal(value!.requiresGrad, false)
+      for (const value of [round.lowerLoss, round.upperLoss, round.hypergradientNorm])
+        assert.equal(value!.requiresGrad, false)
     }))
 
   it('calls losses and updates in the order of the official code, with the last lower batch', () =>
@@ -43,7 +52,11 @@ describe('step', () => {
           upperLoss: (batch: string) => log(`upper ${batch}`, () => inner.upperLoss(null)),
         },
         { lowerBatches: ['a', 'b', 'c'], upperBatch: 'd' },
-        { hypergradient: { method: 'finite-difference' }, updateLower: () => calls.push('lower update'), updateUpper: () => calls.push('upper update') },
+        {
+          hypergradient: { method: 'finite-difference' },
+          updateLower: () => calls.push('lower update'),
+          updateUpper: () => calls.push('upper update'),
+        },
       )
       const lower = ['a', 'b', 'c'].flatMap(batch => [`lower ${batch}`, 'lower update'])
       assert.deepEqual(calls, [...lower, 'upper d', 'lower c', 'lower c', 'upper update'])
@@ -76,7 +89,10 @@ describe('step', () => {
   it('refuses a round without lower batches', () =>
     scope(() => {
       const problem = quadratic()
-      assert.throws(() => step(problem, { lowerBatches: [], upperBatch: null }, options(problem, [0, 0])), /at least one lower batch/)
+      assert.throws(
+        () => step(problem, { lowerBatches: [], upperBatch: null }, options(problem, [0, 0])),
+        /at least one lower batch/,
+      )
     }))
 
   it('leaves three scalars behind, also after many rounds, and none where it throws', () =>
@@ -88,7 +104,12 @@ describe('step', () => {
         assert.equal(memoryStats().liveTensors, before + 3)
         for (const value of Object.values(round)) (value as Tensor).dispose()
       }
-      const failing = { ...options(problem, [0.1, 0.1]), updateUpper: () => { throw new Error('stop') } }
+      const failing = {
+        ...options(problem, [0.1, 0.1]),
+        updateUpper: () => {
+          throw new Error('stop')
+        },
+      }
       assert.throws(() => step(problem, { lowerBatches: [null], upperBatch: null }, failing), /stop/)
       assert.equal(memoryStats().liveTensors, before)
     }))
@@ -96,7 +117,8 @@ describe('step', () => {
   it('finds the solution: lambda goes to the target', () =>
     scope(() => {
       const problem = quadratic()
-      for (let i = 0; i < 400; i++) scope(() => step(problem, { lowerBatches: [null], upperBatch: null }, options(problem, [0.5, 0.1])))
+      for (let i = 0; i < 400; i++)
+        scope(() => step(problem, { lowerBatches: [null], upperBatch: null }, options(problem, [0.5, 0.1])))
       problem.lambdas.forEach((lambda, i) =>
         (lambda.tolist() as number[]).forEach((value, k) => assert.ok(Math.abs(value - POINTS.target[i]![k]!) < 1e-6)),
       )

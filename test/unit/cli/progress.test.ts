@@ -37,7 +37,12 @@ describe('cli/progress', () => {
 
   it('tells of evaluations and checkpoints in lines of their own', () => {
     const { stream, text } = capture()
-    progressView(stream).update({ ...progress, phase: 'retrain', evaluation: { accuracy: 0.5 }, checkpoint: 'run/step-10' })
+    progressView(stream).update({
+      ...progress,
+      phase: 'retrain',
+      evaluation: { accuracy: 0.5 },
+      checkpoint: 'run/step-10',
+    })
     assert.match(text(), /^retrain 10\/40: loss 0\.5321/)
     assert.match(text(), /retrain 10\/40: validation accuracy 0\.5000\n/)
     assert.match(text(), /retrain 10\/40: checkpoint in run\/step-10\n/)
@@ -65,7 +70,14 @@ describe('cli/progress', () => {
   })
 
   it('formats times, sizes and scores', () => {
-    assert.deepEqual([0.4, 59.4, 60, 185, 3600, 7385].map(formatSeconds), ['0 s', '59 s', '1:00', '3:05', '1:00:00', '2:03:05'])
+    assert.deepEqual([0.4, 59.4, 60, 185, 3600, 7385].map(formatSeconds), [
+      '0 s',
+      '59 s',
+      '1:00',
+      '3:05',
+      '1:00:00',
+      '2:03:05',
+    ])
     assert.deepEqual([8.3e8, 1e9, 2.345e9].map(formatBytes), ['830 MB', '1.00 GB', '2.35 GB'])
     assert.equal(formatMetrics({ accuracy: 0.91234, f1: 1 }), 'accuracy 0.9123, f1 1.0000')
   })

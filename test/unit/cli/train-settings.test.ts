@@ -31,7 +31,19 @@ describe('cli/train-settings', () => {
   })
 
   it('gives each setting to the call that reads it, with its type', () => {
-    const request = parse('--model', 'm', '--rank', '4', '--target-modules', 'query, key', '--seed', '3', '--epochs', '2.5', '--resume')
+    const request = parse(
+      '--model',
+      'm',
+      '--rank',
+      '4',
+      '--target-modules',
+      'query, key',
+      '--seed',
+      '3',
+      '--epochs',
+      '2.5',
+      '--resume',
+    )
     assert.deepEqual(request.places, { model: 'm' })
     assert.deepEqual(request.model, { rank: 4, targetModules: ['query', 'key'], seed: 3 })
     assert.deepEqual(request.fit, { retrainEpochs: 2.5, resume: true })

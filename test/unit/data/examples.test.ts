@@ -8,7 +8,10 @@ const rejects = (rows: unknown, options: Parameters<typeof collectExamples>[1], 
 
 describe('examples of a user', () => {
   it('come from arrays, iterables and async iterables, kept as they are', async () => {
-    const rows = [{ text: ' a ', label: 'x' }, { text: 'b', label: 1 }] // biome-ignore format: a table
+    const rows = [
+      { text: ' a ', label: 'x' },
+      { text: 'b', label: 1 },
+    ]
     async function* stream() {
       yield* rows
     }
@@ -25,7 +28,13 @@ describe('examples of a user', () => {
 
   it('have labels of the problem', async () => {
     await collectExamples([{ text: 'a', label: -0.5 }], { problemType: 'regression' })
-    await collectExamples([{ text: 'a', label: ['x', 'y'] }, { text: 'b', label: [] }], { problemType: 'multi-label' }) // biome-ignore format: short
+    await collectExamples(
+      [
+        { text: 'a', label: ['x', 'y'] },
+        { text: 'b', label: [] },
+      ],
+      { problemType: 'multi-label' },
+    )
     for (const label of [undefined, null, '', ' ', 0.5, -1, Number.NaN, true, ['x'], {}]) {
       await rejects([{ text: 'a', label }], single, {
         name: 'DataError',
@@ -63,7 +72,10 @@ describe('examples of a user', () => {
   })
 
   it('are refused where a pair is in some only', async () => {
-    const rows = [{ text: 'a', label: 'x' }, { text: 'b', pair: 'c', label: 'x' }] // biome-ignore format: a table
+    const rows = [
+      { text: 'a', label: 'x' },
+      { text: 'b', pair: 'c', label: 'x' },
+    ]
     await rejects(rows, single, { code: 'DATA_PAIR', message: /got one at 1 and none at 0/ })
     await rejects(rows.reverse(), single, { code: 'DATA_PAIR', message: /got one at 0 and none at 1/ })
   })

@@ -11,12 +11,18 @@ describe('tsv', () => {
   const rows = async (content: string) => (await all(readTsv(write('a.tsv', content)))).map(row => row.fields)
 
   it('takes quotes for ordinary characters and keeps spaces', async () => {
-    assert.deepEqual(await rows('a\t"b\n"c" \t d"\n'), [['a', '"b'], ['"c" ', ' d"']]) // biome-ignore format: a table
+    assert.deepEqual(await rows('a\t"b\n"c" \t d"\n'), [
+      ['a', '"b'],
+      ['"c" ', ' d"'],
+    ])
     assert.deepEqual(await rows('a\t\t\t b \n'), [['a', '', '', ' b ']])
   })
 
   it('reads Windows line ends, and passes over empty lines at the end alone', async () => {
-    assert.deepEqual(await rows('a\tb\r\nc\td\r\n\r\n\n'), [['a', 'b'], ['c', 'd']]) // biome-ignore format: a table
+    assert.deepEqual(await rows('a\tb\r\nc\td\r\n\r\n\n'), [
+      ['a', 'b'],
+      ['c', 'd'],
+    ])
     assert.deepEqual(await rows('a\n\nb\n\n'), [['a'], [''], ['b']])
   })
 })
@@ -37,17 +43,33 @@ describe('csv', () => {
     const rows = await read('a,b\r\n1,"x\r\ny"\r\n2,"u\rv"\r\n\r\n3,w\r\n\r\n')
     assert.deepEqual(
       rows.map(({ line, fields }) => [line, ...fields]),
-      [[1, 'a', 'b'], [2, '1', 'x\r\ny'], [4, '2', 'u\rv'], [5, ''], [6, '3', 'w']], // biome-ignore format: a table
+      [
+        [1, 'a', 'b'],
+        [2, '1', 'x\r\ny'],
+        [4, '2', 'u\rv'],
+        [5, ''],
+        [6, '3', 'w'],
+      ],
     )
   })
 
   it('reads files with mixed line ends, without a last one, with a byte order mark, with another delimiter', async () => {
     const fields = async (content: string, delimiter?: string) =>
       (await read(content, delimiter)).map(row => row.fields)
-    assert.deepEqual(await fields('a,b\r\n1,2\n3,4'), [['a', 'b'], ['1', '2'], ['3', '4']]) // biome-ignore format: a table
+    assert.deepEqual(await fields('a,b\r\n1,2\n3,4'), [
+      ['a', 'b'],
+      ['1', '2'],
+      ['3', '4'],
+    ])
     assert.deepEqual(await fields('\ufeff"a","b"\n'), [['a', 'b']])
-    assert.deepEqual(await fields('a;b\n"1;2";3\n', ';'), [['a', 'b'], ['1;2', '3']]) // biome-ignore format: a table
-    assert.deepEqual(await fields('a\tb\n"1\t2"\t3\n', '\t'), [['a', 'b'], ['1\t2', '3']]) // biome-ignore format: a table
+    assert.deepEqual(await fields('a;b\n"1;2";3\n', ';'), [
+      ['a', 'b'],
+      ['1;2', '3'],
+    ])
+    assert.deepEqual(await fields('a\tb\n"1\t2"\t3\n', '\t'), [
+      ['a', 'b'],
+      ['1\t2', '3'],
+    ])
     assert.deepEqual(await fields(''), [])
   })
 

@@ -65,7 +65,10 @@ describe('glue', () => {
         'train.tsv': rows,
         'dev.tsv.gz': gzipSync(rows + dev),
       })
-      assert.deepEqual(train, [{ text: 'The dog barks.', label: 1 }, { text: 'Dog the barks.', label: 0 }]) // biome-ignore format: short
+      assert.deepEqual(train, [
+        { text: 'The dog barks.', label: 1 },
+        { text: 'Dog the barks.', label: 0 },
+      ])
       assert.equal(validation?.length, 3)
       assert.equal(test, undefined)
       assert.deepEqual(info.labels, ['unacceptable', 'acceptable'])
@@ -75,7 +78,10 @@ describe('glue', () => {
       'in_domain_dev.tsv': rows,
       'out_of_domain_dev.tsv': dev,
     })
-    assert.deepEqual(validation?.map(example => example.text), ['The dog barks.', 'Dog the barks.', 'More.']) // biome-ignore format: short
+    assert.deepEqual(
+      validation?.map(example => example.text),
+      ['The dog barks.', 'Dog the barks.', 'More.'],
+    )
     assert.equal((await load('sst2', 'SST-2', { 'dev.tsv': 'sentence\tlabel\na \t1\n' })).validation?.[0]?.text, 'a ')
     assert.equal((await load('stsb', 'STS-B', { 'sts-test.tsv': 'g\tf\ty\t1\t2.5\ta\tb\n' })).test?.[0]?.label, 2.5)
   })
@@ -86,7 +92,10 @@ describe('glue', () => {
       'train.tsv': `${header}1\t1\t2\t"a\t b "\n0\t3\t4\tc\x12\td"\n`,
       'msr_paraphrase_test.txt': `${header}1\t1\t2\te\tf\n`,
     })
-    assert.deepEqual(train, [{ text: '"a', pair: ' b "', label: 1 }, { text: 'c\x12', pair: 'd"', label: 0 }]) // biome-ignore format: short
+    assert.deepEqual(train, [
+      { text: '"a', pair: ' b "', label: 1 },
+      { text: 'c\x12', pair: 'd"', label: 0 },
+    ])
     assert.deepEqual(test, [{ text: 'e', pair: 'f', label: 1 }])
   })
 
@@ -101,7 +110,6 @@ describe('glue', () => {
       ['g\tf\ty\t1\tNaN\ta\tb', 'DATA_SCORE'],
       ['g\tf\ty\t1\t1\ta\tb\tc', 'DATA_RAGGED'],
     ] as const) {
-      // biome-ignore format: a table
       await assert.rejects(load('stsb', 'stsb', { 'sts-test.tsv': row }, { malformed: 'error' }), { code })
     }
   })
@@ -113,7 +121,10 @@ describe('glue', () => {
       'dev_matched.tsv': `${header}0\tfiction\tc\td\tneutral\tentailment\n`,
       'dev_mismatched.tsv': `${header}0\tletters\te\tf\tneutral\tcontradiction\n`,
     })
-    assert.deepEqual([train, validation, validationMismatched].map(part => part?.[0]?.label), ['neutral', 'entailment', 'contradiction']) // biome-ignore format: short
+    assert.deepEqual(
+      [train, validation, validationMismatched].map(part => part?.[0]?.label),
+      ['neutral', 'entailment', 'contradiction'],
+    )
     assert.deepEqual(info.labels, ['contradiction', 'entailment', 'neutral'])
     const sample = await load('mnli', 'mnli', { 'mnli_clare_1000.tsv': 'label\ttext1\ttext2\n2\ta\tb\n' })
     assert.deepEqual(sample.train, [{ text: 'a', pair: 'b', label: 2 }])

@@ -42,7 +42,10 @@ describe('labels', () => {
   })
 
   it('of several a row become zeros and ones', () => {
-    assert.deepEqual(encodeLabels(examples(['c', 'a'], []), labelSet(['a', 'b', 'c'])), [[1, 0, 1], [0, 0, 0]]) // biome-ignore format: short
+    assert.deepEqual(encodeLabels(examples(['c', 'a'], []), labelSet(['a', 'b', 'c'])), [
+      [1, 0, 1],
+      [0, 0, 0],
+    ])
   })
 
   it('that are unknown are refused with the row, the nearest name and the others', () => {

@@ -12,7 +12,10 @@ describe('a file of the user', () => {
     all(readInputs(write(name, content), options))
 
   describe('is read', () => {
-    const wanted = [{ text: 'a "b", c ', label: 'x' }, { text: 'd', label: 'y' }] // biome-ignore format: a table
+    const wanted = [
+      { text: 'a "b", c ', label: 'x' },
+      { text: 'd', label: 'y' },
+    ]
 
     it('from jsonl, csv and tsv, gzipped or not, with the same result', async () => {
       assert.deepEqual(
@@ -86,7 +89,10 @@ describe('a file of the user', () => {
     it('with scores', async () => {
       const content = 'text,score\na,4.75\nb, -1e-3 \nc,.5\nd,+2\n'
       const examples = await load('s.csv', content, { problemType: 'regression' })
-      assert.deepEqual(examples.map(example => example.label), [4.75, -0.001, 0.5, 2]) // biome-ignore format: short
+      assert.deepEqual(
+        examples.map(example => example.label),
+        [4.75, -0.001, 0.5, 2],
+      )
       assert.deepEqual(await load('s.jsonl', '{"text":"a","score":3}', { problemType: 'regression' }), [
         { text: 'a', label: 3 },
       ])
@@ -94,7 +100,10 @@ describe('a file of the user', () => {
 
     it('with several labels a row', async () => {
       const multi = { problemType: 'multi-label' } as const
-      assert.deepEqual(await load('m.csv', 'text,labels\na,"x, y"\nb,\n', multi), [{ text: 'a', label: ['x', 'y'] }, { text: 'b', label: [] }]) // biome-ignore format: short
+      assert.deepEqual(await load('m.csv', 'text,labels\na,"x, y"\nb,\n', multi), [
+        { text: 'a', label: ['x', 'y'] },
+        { text: 'b', label: [] },
+      ])
       assert.deepEqual(await load('m.tsv', 'text\tlabels\na\tx|y\n', { ...multi, labelSeparator: '|' }), [
         { text: 'a', label: ['x', 'y'] },
       ])
@@ -113,7 +122,10 @@ describe('a file of the user', () => {
         '{"text":"a","label":"x"}\n{"text":" ","label":"x"}\n{\n{"text":"b","label":"y"}\n',
         options,
       )
-      assert.deepEqual(examples.map(example => example.text), ['a', 'b']) // biome-ignore format: short
+      assert.deepEqual(
+        examples.map(example => example.text),
+        ['a', 'b'],
+      )
       assert.equal(warnings.length, 2)
       assert.match(warnings[0]!, /w\.jsonl:2: expected 'text' to hold text.* \[skipped\]$/)
       assert.match(warnings[1]!, /w\.jsonl:3: expected a JSON object/)
@@ -286,6 +298,20 @@ describe('a file of the user', () => {
       )
     })
 
+    it('without its columns at once, also where bad rows are left out', async () => {
+      const rows = 'a,x\n'.repeat(30)
+      for (const malformed of ['error', 'skip'] as const) {
+        await refuse('c.csv', `txt,label\n${rows}`, { malformed }, 'DATA_COLUMNS', /name it with textColumn$/)
+        await refuse(
+          'c.jsonl',
+          '{"txt":"a","label":"x"}\n'.repeat(9),
+          { malformed },
+          'DATA_COLUMNS',
+          /c\.jsonl:1: .*textColumn$/,
+        )
+      }
+    })
+
     it('where rows of jsonl differ in what they have', async () => {
       const first = '{"text":"a","label":"x"}\n'
       await refuse(
@@ -312,8 +338,13 @@ describe('a file of the user', () => {
         ['e.jsonl', '\n\n'],
         ['e.tsv', '\n'],
       ] as const) {
-        // biome-ignore format: a table
-        await refuse(name, content, {}, name === 'e.tsv' ? 'DATA_EMPTY' : 'DATA_EMPTY', /: expected rows with data, got none/)
+        await refuse(
+          name,
+          content,
+          {},
+          name === 'e.tsv' ? 'DATA_EMPTY' : 'DATA_EMPTY',
+          /: expected rows with data, got none/,
+        )
       }
     })
 

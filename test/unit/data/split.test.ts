@@ -5,7 +5,10 @@ import { assertEnoughForTwoLevels, lowerCount, Random, stratifiedSplit } from '.
 function keys(counts: Record<string, number>): string[] {
   const list = Object.entries(counts).flatMap(([key, count]) => Array.from({ length: count }, () => key))
   const random = new Random(9)
-  return list.map(key => ({ key, at: random.uint32() })).sort((x, y) => x.at - y.at).map(({ key }) => key) // biome-ignore format: one step
+  return list
+    .map(key => ({ key, at: random.uint32() }))
+    .sort((x, y) => x.at - y.at)
+    .map(({ key }) => key)
 }
 
 const count = (rows: readonly string[], indices: readonly number[], key: string) =>
@@ -16,13 +19,15 @@ describe('stratified split', () => {
     const rows = keys({ a: 703, b: 297, c: 11 })
     const { first, second } = stratifiedSplit(rows, { size: 800, seed: 0 })
     assert.equal(first.length, 800)
-    assert.deepEqual([...first, ...second].sort((x, y) => x - y), rows.map((_, i) => i)) // biome-ignore format: short
+    assert.deepEqual(
+      [...first, ...second].sort((x, y) => x - y),
+      rows.map((_, i) => i),
+    )
     for (const [key, total] of [
       ['a', 703],
       ['b', 297],
       ['c', 11],
     ] as const) {
-      // biome-ignore format: a table
       assert.ok(Math.abs(count(rows, first, key) - (total * 800) / 1011) < 1, key)
     }
   })
@@ -33,7 +38,10 @@ describe('stratified split', () => {
     assert.deepEqual(split(1), split(1))
     assert.notDeepEqual(split(1), split(2))
     assert.notDeepEqual(split(1), split(1, 'other'))
-    assert.deepEqual(split(1), split(1).sort((x, y) => x - y)) // biome-ignore format: short
+    assert.deepEqual(
+      split(1),
+      split(1).sort((x, y) => x - y),
+    )
   })
 
   it('has each class of two rows or more in both parts', () => {

@@ -91,7 +91,18 @@ describe('metrics', () => {
 
   it('refuse ragged indicator rows, other numbers in them, and rows against indices', () => {
     for (const [name, metric] of Object.entries(onIndicators)) {
-      assert.throws(() => metric([[1, 0], [1]], [[1, 0], [0, 1]]), { code: 'METRIC_INDICATOR' }, name) // biome-ignore format: short
+      assert.throws(
+        () =>
+          metric(
+            [[1, 0], [1]],
+            [
+              [1, 0],
+              [0, 1],
+            ],
+          ),
+        { code: 'METRIC_INDICATOR' },
+        name,
+      )
       assert.throws(() => metric([[1, 0]], [[1, 2]]), { code: 'METRIC_INDICATOR' }, name)
       assert.throws(() => metric([1], [[1, 0]]), ArgumentError, name)
     }

@@ -19,7 +19,16 @@ describe('taskMetrics', () => {
   })
 
   it('scores several labels an example', () => {
-    const [predictions, references] = [[[1, 0], [1, 1]], [[1, 0], [0, 1]]] // biome-ignore format: a small table
+    const [predictions, references] = [
+      [
+        [1, 0],
+        [1, 1],
+      ],
+      [
+        [1, 0],
+        [0, 1],
+      ],
+    ]
     const scores = taskMetrics(predictions!, references!, { problemType: 'multi-label', labels: ['a', 'b'] })
     assert.deepEqual(Object.keys(scores), ['accuracy', 'precision', 'recall', 'microF1', 'macroF1'])
     assert.equal(scores.accuracy, 0.5)

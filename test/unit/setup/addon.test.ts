@@ -112,7 +112,7 @@ describe('setup/addon', () => {
   })
 
   it('is bound by CMakeLists.txt to the sentence that the loader looks for', () => {
-    const text = readFileSync('CMakeLists.txt', 'utf8').replaceAll('${BIDORA_TORCH_FULL}', '2.13.0')
+    const text = readFileSync('CMakeLists.txt', 'utf8').replaceAll(/\$\{BIDORA_TORCH_FULL\}/g, '2.13.0')
     assert.ok(text.includes(builtFor('2.13.0')))
   })
 })

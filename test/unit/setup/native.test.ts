@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { loadNative, native } from '../../../lib/native.ts'
-import { cacheRoot } from '../../../lib/setup/locate.ts'
+import { findDriver } from '../../../lib/setup/driver.ts'
+import { cacheRoot, isFolder } from '../../../lib/setup/locate.ts'
 import { inScratch, write } from './surroundings.ts'
 
 const module_ = new URL('../../../lib/native.js', import.meta.url).href
@@ -25,6 +26,11 @@ function load(folder: string, environment: Record<string, string> = {}): { versi
       env: { ...process.env, ...environment },
     }),
   )
+}
+
+function link(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true })
+  symlinkSync(from, to)
 }
 
 describe('native', () => {
@@ -75,6 +81,28 @@ describe('native', () => {
       assert.throws(
         () => load(folder, { LIBTORCH: root, BIDORA_TORCH_ADDON: addon }),
         /expected to load .*libc10\.so, got: .*libc10\.so.*run `npx bidora-torch doctor`/,
+      )
+    })
+  })
+
+  it('opens CUDA only where a driver answers or BIDORA_TORCH_CUDA asks for it', async () => {
+    const { libtorch, folder: addon } = loadNative()
+    await inScratch(folder => {
+      const root = join(folder, 'set', 'torch')
+      for (const name of readdirSync(libtorch.root))
+        if (name !== 'lib') link(join(libtorch.root, name), join(root, name))
+      for (const name of readdirSync(join(libtorch.root, 'lib')))
+        link(join(libtorch.root, 'lib', name), join(root, 'lib', name))
+      const nvidia = join(dirname(libtorch.root), 'nvidia')
+      if (isFolder(nvidia)) link(nvidia, join(folder, 'set', 'nvidia'))
+      rmSync(join(root, 'lib', 'libtorch_cuda.so'), { force: true })
+      write(join(root, 'lib', 'libtorch_cuda.so'), 'not a library')
+      const environment = { LIBTORCH: root, BIDORA_TORCH_ADDON: addon }
+      assert.equal(load(folder, { ...environment, BIDORA_TORCH_CUDA: '0' }).cudaOpened, false)
+      if (findDriver() === undefined) assert.equal(load(folder, environment).cudaOpened, false)
+      assert.throws(
+        () => load(folder, { ...environment, BIDORA_TORCH_CUDA: '1' }),
+        /expected to load .*libtorch_cuda\.so, got: /,
       )
     })
   })

@@ -1,0 +1,146 @@
+import { fileURLToPath } from 'node:url'
+import type { FitOptions, Method, ModelOptions } from '../../../lib/train/index.ts'
+
+/** The checkout's root: this file runs from dist/test/bench/table. */
+export const root = fileURLToPath(new URL('../../../..', import.meta.url))
+
+/**
+ * Stands in every result. Raise it with a change of the library that changes what a training gives (start values, order
+ * of batches, arithmetic, dropout): results of another version are not kept, and their cells are run again.
+ */
+export const tableVersion = 1
+
+/** A score that the table shows. */
+export interface Column {
+  metric: 'accuracy' | 'f1' | 'pearson' | 'spearman'
+  title: string
+  /** What answering always with the commoner class of the dev set gives, or the mean score. */
+  constant: number | undefined
+}
+
+export interface TableDataset {
+  name: string
+  title: string
+  /** The first so many rows of the official training set. */
+  trainRows: number
+  columns: readonly Column[]
+  /** Seconds of an epoch of LoRA, one thread, roughly: only the order of the cells follows from it. */
+  cost: number
+}
+
+export const datasets: readonly TableDataset[] = [
+  {
+    name: 'sst2',
+    title: 'SST-2',
+    trainRows: 4000,
+    columns: [{ metric: 'accuracy', title: 'accuracy', constant: 444 / 872 }],
+    cost: 60,
+  },
+  {
+    name: 'mrpc',
+    title: 'MRPC',
+    trainRows: 1000,
+    columns: [
+      { metric: 'f1', title: 'F1', constant: 558 / 687 },
+      { metric: 'accuracy', title: 'accuracy', constant: 279 / 408 },
+    ],
+    cost: 40,
+  },
+  {
+    name: 'rte',
+    title: 'RTE',
+    trainRows: 1000,
+    columns: [{ metric: 'accuracy', title: 'accuracy', constant: 146 / 277 }],
+    cost: 50,
+  },
+  {
+    name: 'stsb',
+    title: 'STS-B',
+    trainRows: 1000,
+    columns: [
+      { metric: 'pearson', title: 'Pearson', constant: undefined },
+      { metric: 'spearman', title: 'Spearman', constant: undefined },
+    ],
+    cost: 25,
+  },
+]
+
+export interface TableMethod {
+  method: Method
+  title: string
+  model: ModelOptions
+  fit: FitOptions
+  /** Time of a whole training against LoRA's, roughly. */
+  cost: number
+}
+
+const adapted: ModelOptions = { rank: 8, loraAlpha: 16, targetModules: ['query', 'value'] }
+const common: FitOptions = { retrainEpochs: 3, batchSize: 32 }
+
+/**
+ * The learning rate of the adapters is the one that the figures of plain PyTorch were made with. Those of `head` and
+ * `full` were chosen by `rates.ts` inside the training rows, never on a dev set.
+ */
+export const methods: readonly TableMethod[] = [
+  { method: 'head', title: 'head', model: {}, fit: { ...common, retrainLearningRate: 1e-2 }, cost: 0.4 },
+  { method: 'lora', title: 'LoRA', model: adapted, fit: { ...common, retrainLearningRate: 3e-3 }, cost: 1 },
+  { method: 'dora', title: 'DoRA', model: adapted, fit: { ...common, retrainLearningRate: 3e-3 }, cost: 1.1 },
+  { method: 'full', title: 'full', model: {}, fit: { ...common, retrainLearningRate: 1e-4 }, cost: 1.3 },
+  {
+    method: 'bidora',
+    title: 'BiDoRA',
+    model: adapted,
+    fit: { ...common, searchEpochs: 1, lowerLearningRate: 3e-3, upperLearningRate: 3e-3, retrainLearningRate: 3e-3 },
+    cost: 2.4,
+  },
+]
+
+/** Order of the rows in the table. */
+export const shownOrder: readonly Method[] = ['head', 'lora', 'dora', 'bidora', 'full']
+
+export const seeds: readonly number[] = [0, 1, 2]
+
+/** Longest text in tokens. */
+export const maxLength = 128
+
+/** One training and its evaluation. */
+export interface Cell {
+  dataset: TableDataset
+  method: TableMethod
+  seed: number
+}
+
+/** Which cells are wanted; a list left out means all. */
+export interface Choice {
+  datasets?: readonly string[] | undefined
+  methods?: readonly string[] | undefined
+  seeds?: readonly number[] | undefined
+}
+
+/** The cells, seed by seed so that a table that is not whole yet is even, and cheap ones first. */
+export function planCells(choice: Choice = {}): Cell[] {
+  refuseUnknown(
+    'data set',
+    choice.datasets,
+    datasets.map(({ name }) => name),
+  )
+  refuseUnknown(
+    'method',
+    choice.methods,
+    methods.map(({ method }) => method),
+  )
+  refuseUnknown('seed', choice.seeds, seeds)
+  const cells = datasets.flatMap(dataset => methods.flatMap(method => seeds.map(seed => ({ dataset, method, seed }))))
+  const cost = ({ dataset, method }: Cell) => dataset.cost * method.cost
+  return cells
+    .filter(({ dataset }) => choice.datasets?.includes(dataset.name) ?? true)
+    .filter(({ method }) => choice.methods?.includes(method.method) ?? true)
+    .filter(({ seed }) => choice.seeds?.includes(seed) ?? true)
+    .sort((x, y) => x.seed - y.seed || cost(x) - cost(y))
+}
+
+function refuseUnknown<T>(what: string, given: readonly T[] | undefined, known: readonly T[]): void {
+  const unknown = given?.find(item => !known.includes(item))
+  if (unknown === undefined) return
+  throw new Error(`table: expected a ${what} of ${known.join(', ')}, got ${String(unknown)}`)
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  adaptedLayers,
+  loadAdapter,
+  mergeAdapters,
+  prepareModel,
+  saveAdapter,
+  trainableParameters,
+  type TuningSettings,
+} from '../../lib/adapters/index.ts'
+import { noGrad } from '../../lib/autograd/index.ts'
+import { type Batch, loadModel, saveModel, type SequenceClassifier } from '../../lib/models/index.ts'
+import { add_, randn } from '../../lib/ops/index.ts'
+import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
+import { root } from '../parity/golden.ts'
+
+const python = process.env.BIDORA_PEER_PYTHON ?? ''
+const inputs = {
+  inputIds: [
+    [3, 7, 5, 9, 4],
+    [8, 6, 11, 1, 1],
+  ],
+  attentionMask: [
+    [1, 1, 1, 1, 1],
+    [1, 1, 1, 0, 0],
+  ],
+}
+
+interface Answer {
+  logits: number[][]
+  merged: number[][]
+  warnings: string[]
+}
+
+/** Runs one of the peer scripts; its answer is one JSON object. */
+function ask(script: string, ...parameters: string[]): { status: number; answer: Answer; errors: string } {
+  const { status, stdout, stderr } = spawnSync(python, [join(root, 'test/peers', script), ...parameters], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  })
+  return {
+    status: status ?? -1,
+    answer: JSON.parse(stdout.trim().split('\n').at(-1) || 'null') as Answer,
+    errors: stderr,
+  }
+}
+
+function logitsOf(model: SequenceClassifier): number[][] {
+  return scope(() => {
+    const batch: Batch = {
+      layout: 'padded',
+      inputIds: tensor(inputs.inputIds, { dtype: 'int64' }),
+      attentionMask: tensor(inputs.attentionMask, { dtype: 'int64' }),
+    }
+    return noGrad(() => model.forward(batch).logits.tolist() as number[][])
+  })
+}
+
+function assertNear(got: number[][], expected: number[][], tolerance: number): void {
+  const largest = Math.max(...expected.flat().map(Math.abs))
+  assert.equal(got.length, expected.length)
+  expected
+    .flat()
+    .forEach((value, i) =>
+      assert.ok(Math.abs(got.flat()[i]! - value) <= tolerance * largest, `${got.flat()[i]} instead of ${value}`),
+    )
+}
+
+describe('real PEFT and transformers', function () {
+  this.timeout(180_000)
+  let folder: string
+  let inputsFile: string
+  before(function () {
+    if (python === '' || !existsSync(python)) {
+      console.log('      skipped: BIDORA_PEER_PYTHON names no Python with torch, transformers and peft')
+      this.skip()
+    }
+    folder = mkdtempSync(join(tmpdir(), 'bidora-peers-'))
+    inputsFile = join(folder, 'inputs.json')
+    writeFileSync(inputsFile, JSON.stringify(inputs))
+  })
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true })
+  })
+
+  const trained = (base: string, settings: TuningSettings): SequenceClassifier => {
+    const model = loadModel(base)
+    prepareModel(model, settings)
+    manualSeed(5)
+    const { lower, upper } = trainableParameters(model)
+    noGrad(() =>
+      scope(() =>
+        [...lower, ...upper].forEach(([, parameter]) => void add_(parameter, randn(parameter.shape), { alpha: 0.2 })),
+      ),
+    )
+    return model
+  }
+  const adapter = { rank: 3, loraAlpha: 5, targetModules: ['query', 'value', 'intermediate.dense'] }
+  const loadable: [string, TuningSettings][] = [
+    ['lora', { method: 'lora', ...adapter }],
+    ['dora', { method: 'dora', ...adapter }],
+    ['bidora, axis out', { method: 'bidora', ...adapter }],
+    ['bidora, every linear layer', { method: 'bidora', ...adapter, targetModules: 'all-linear' }],
+    ['bidora, by expression', { method: 'bidora', ...adapter, targetModules: String.raw`.*\.(query|key)` }],
+  ]
+
+  for (const kind of ['bert-gelu', 'roberta-gelu']) {
+    const base = join(root, 'test/golden/models', kind, 'model')
+    for (const [name, settings] of loadable) {
+      it(`${kind}: PEFT loads our ${name} and gives the same logits, merged too`, () => {
+        const model = trained(base, settings)
+        const where = join(folder, 'adapter')
+        try {
+          saveAdapter(where, model, { settings, base })
+          const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
+          assert.equal(status, 0, errors)
+          assertNear(answer.logits, logitsOf(model), 1e-5)
+          assertNear(answer.merged, logitsOf(model), 1e-5)
+        } finally {
+          for (const layer of adaptedLayers(model).values()) layer.dispose()
+          model.dispose()
+          rmSync(where, { recursive: true, force: true })
+        }
+      })
+    }
+
+    it(`${kind}: PEFT refuses an in-axis adapter, on square layers too`, () => {
+      const settings: TuningSettings = {
+        method: 'bidora',
+        ...adapter,
+        targetModules: ['query', 'value'],
+        magnitudeAxis: 'in',
+      }
+      const model = trained(base, settings)
+      const where = join(folder, 'in-axis')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('refuses_adapter.py', where, '--base', base)
+      assert.equal(status, 0, `${errors} ${JSON.stringify(answer)}`)
+      assert.match(JSON.stringify(answer), /BIDORA/)
+      model.dispose()
+    })
+
+    for (const magnitudeAxis of ['out', 'in'] as const) {
+      it(`${kind}: plain transformers loads our merged model, axis ${magnitudeAxis}`, () => {
+        const settings: TuningSettings = { method: 'bidora', ...adapter, magnitudeAxis }
+        const model = trained(base, settings)
+        const adapted = logitsOf(model)
+        const merge = mergeAdapters(model)
+        const where = join(folder, `merged-${magnitudeAxis}`)
+        saveModel(model, where)
+        const { status, answer, errors } = ask('load_merged.py', where, inputsFile)
+        assert.equal(status, 0, errors)
+        assertNear(answer.logits, adapted, 1e-5)
+        merge.finish()
+        model.dispose()
+      })
+    }
+  }
+
+  it('PEFT and we agree on an adapter that PEFT saved', () => {
+    for (const name of ['bert-dora', 'roberta-lora']) {
+      const base = join(root, 'test/golden/models', name.replace(/-.*/, '-gelu'), 'model')
+      const where = join(root, 'test/golden/peft', name)
+      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile, '--base', base)
+      assert.equal(status, 0, errors)
+      const model = loadModel(base)
+      loadAdapter(where, model)
+      assertNear(logitsOf(model), answer.logits, 1e-5)
+      model.dispose()
+    }
+  })
+})
