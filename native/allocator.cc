@@ -19,7 +19,7 @@ namespace bidora {
 
 namespace {
 
-constexpr size_t kLarge = 1 << 20;
+constexpr size_t kLarge = 64 << 10;
 constexpr size_t kCachedLimit = 512u << 20;
 
 class CachingAllocator final : public c10::Allocator {

@@ -12,7 +12,7 @@ import { formatMetrics } from './progress.ts'
 type Split = 'train' | 'validation' | 'test'
 type Flags = LoadFlags &
   DatasetFlags &
-  ColumnFlags & { format?: FileFormat; split?: Split; limit?: string; json?: boolean }
+  ColumnFlags & { format?: FileFormat; split?: Split; limitEval?: string; json?: boolean }
 
 /** `evaluate`: the scores of a saved model. */
 export function evaluateCommand(): Command {
@@ -27,7 +27,7 @@ export function evaluateCommand(): Command {
         'test',
       ]),
     )
-    .option('--limit <number>', 'take only the first so many examples')
+    .option('--limit-eval <number>', 'take only the first so many examples')
     .option('--json', 'print one JSON object on stdout')
     .action((file: string | undefined, flags: Flags) =>
       conclude('evaluate', flags.json === true, () => evaluate(file, flags)),
@@ -36,7 +36,7 @@ export function evaluateCommand(): Command {
 }
 
 async function evaluate(file: string | undefined, flags: Flags): Promise<object> {
-  const limit = limitOf(flags.limit)
+  const limit = limitOf(flags.limitEval)
   if ((file === undefined) === (flags.dataset === undefined)) {
     throw new ConfigError('CONFIG_DATA', 'evaluate: expected either a file or --dataset NAME; give one of them', {
       key: 'dataset',
@@ -66,5 +66,7 @@ function limitOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const limit = Number(text)
   if (Number.isSafeInteger(limit) && limit >= 1) return limit
-  throw new ConfigError('CONFIG_VALUE', `--limit: expected an integer of at least 1, got '${text}'`, { key: 'limit' })
+  throw new ConfigError('CONFIG_VALUE', `--limit-eval: expected an integer of at least 1, got '${text}'`, {
+    key: 'limitEval',
+  })
 }

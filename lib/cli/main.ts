@@ -61,14 +61,16 @@ function laterCommand(name: string, what: string, sentence: string): Command {
     })
 }
 
+/** A reader that has what it wanted (`| head`) is no fault of anyone. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.success)
+  throw error
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes('--json')
   const name = argv.find(argument => !argument.startsWith('-')) ?? ''
-  process.stdout.on('error', error => {
-    // The reader has what it wanted (`| head`): no fault of anyone.
-    if ('code' in error && error.code === 'EPIPE') process.exit(EXIT.success)
-    throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endQuietly)
   // A fault anywhere, in a callback too, ends in a sentence.
   process.on('uncaughtException', error => process.exit(tell(name, json, error)))
   try {

@@ -66,12 +66,15 @@ export class ModelClient {
     })
     this.#queue = before.then(() => done)
     this.#running.add(controller)
+    const uploads: number[] = []
     try {
       this.#refuseWhenEnded(where)
       await abortable(before, controller.signal)
       this.#refuseWhenEnded(where)
-      return await work(this.#operation(controller, callSite))
+      return await work(this.#operation(controller, callSite, uploads))
     } catch (error) {
+      // What was sent up for a call that then failed would stay in the thread for ever.
+      if (uploads.length > 0 && !this.#ended) await this.#send('forget', { uploads }, undefined, undefined, undefined)
       throw controller.signal.reason instanceof CallbackFailure ? controller.signal.reason.error : error
     } finally {
       release()
@@ -97,7 +100,7 @@ export class ModelClient {
     await this.#worker.terminate()
   }
 
-  #operation(controller: AbortController, callSite: string | undefined): Operation {
+  #operation(controller: AbortController, callSite: string | undefined, uploads: number[]): Operation {
     const { signal } = controller
     // Shared memory and not a message: the worker reads it between two steps without leaving its loop.
     const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
@@ -112,13 +115,9 @@ export class ModelClient {
       },
       upload: async items => {
         const upload = ++this.#counter
-        try {
-          for await (const part of chunks(items, transferLimits, signal)) {
-            await operation.call('append', { upload, items: part })
-          }
-        } catch (error) {
-          if (this.#ended === undefined) await operation.call('forget', { upload })
-          throw error
+        uploads.push(upload)
+        for await (const part of chunks(items, transferLimits, signal)) {
+          await operation.call('append', { upload, items: part })
         }
         return upload
       },

@@ -20,7 +20,7 @@ export type Calls = {
   create: { input: { directory: string; options: CreateOptions }; result: ModelInfo }
   load: { input: { directory: string; options: LoadOptions }; result: ModelInfo }
   append: { input: { upload: number; items: unknown[] }; result: undefined }
-  forget: { input: { upload: number }; result: undefined }
+  forget: { input: { uploads: number[] }; result: undefined }
   fit: { input: FitInput; result: { report: FitReport; info: ModelInfo } }
   evaluate: { input: { examples: number }; result: Metrics }
   predict: { input: { inputs: PredictInput[] }; result: Prediction[] }

@@ -21,14 +21,14 @@ export type ModelMaker = {
  *   error's class and code, and not the thread.
  */
 export function serve(port: MessagePort, models: () => Promise<ModelMaker>): void {
-  const session = new Session(port, models)
+  const service = new Service(port, models)
   let queue: Promise<void> = Promise.resolve()
   port.on('message', (call: Call) => {
-    queue = queue.then(() => session.answer(call))
+    queue = queue.then(() => service.answer(call))
   })
 }
 
-class Session {
+class Service {
   readonly #port: MessagePort
   readonly #models: () => Promise<ModelMaker>
   readonly #uploads = new Map<number, unknown[]>()
@@ -65,7 +65,7 @@ class Session {
         return undefined
       }
       case 'forget':
-        this.#uploads.delete(call.input.upload)
+        for (const upload of call.input.uploads) this.#uploads.delete(upload)
         return undefined
       case 'fit': {
         const { options, ...parts } = call.input

@@ -15,10 +15,10 @@ export async function runPhase(learner: Learner, run: Run, plan: PhasePlan): Pro
   const window = new LossWindow()
   try {
     let step = await run.begin(learner, plan, window)
+    learner.setTraining(true)
     while (step < plan.steps) {
       const before = step
       const count = Math.min(plan.stepsPerRound, plan.steps - step)
-      learner.setTraining(true)
       window.add(...round(learner, plan, window, step, count))
       step += count
       await setImmediate()

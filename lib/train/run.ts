@@ -110,8 +110,6 @@ export class Run {
   }
 
   async #evaluate(before: number, step: number): Promise<Metrics | undefined> {
-    const { learner } = this.#present()
-    learner.setTraining(false)
     try {
       return await this.#options.evaluate?.()
     } catch (error) {

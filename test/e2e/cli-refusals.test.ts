@@ -138,7 +138,12 @@ describe('cli: what it refuses', function () {
     ],
     ['a saved model that is none', () => ['predict', '--model', folder], 1, /adapter_config\.json or config\.json/],
     ['evaluate with nothing to evaluate', () => ['evaluate', '--model', model], 2, /either a file or --dataset/],
-    ['a limit that is no number', () => ['evaluate', '--model', model, '--limit', 'x', train], 2, /--limit/],
+    [
+      'a limit that is no number',
+      () => ['evaluate', '--model', model, '--limit-eval', 'x', train],
+      2,
+      /--limit-eval: expected/,
+    ],
     ['a dtype that is none', () => ['predict', '--model', model, '--dtype', 'float8'], 2, /--dtype/],
     ['compare', () => ['compare', '--methods', 'lora,dora'], 2, /later version/],
     ['report', () => ['report', 'run'], 2, /later version/],

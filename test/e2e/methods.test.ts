@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { BidoraError } from '../../lib/errors.ts'
 import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
 import { readSafetensors } from '../../lib/io/index.ts'
-import { type Example, type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
+import { type Example, type FitOptions, type ModelOptions, type Prediction, TunedModel } from '../../lib/train/index.ts'
 import { tinyExamples, tinyModel } from './tiny-model.ts'
 
 const common = { device: 'cpu', maxLength: 32 } as const
@@ -70,6 +70,19 @@ const cases: Case[] = [
   { name: 'head', model: { method: 'head' } },
 ]
 
+/** The loss of an evaluation is what the predictions themselves say of the labels. */
+function assertLoss(loss: number, predictions: Prediction[], examples: Example[]): void {
+  const losses = examples.map(({ label }, index) => {
+    const { score, scores } = predictions[index]!
+    if (!scores) return (score! - (label as number)) ** 2
+    if (!Array.isArray(label)) return -Math.log(scores[label as string]!)
+    const terms = Object.entries(scores).map(([name, p]) => -Math.log(label.includes(name) ? p : 1 - p))
+    return terms.reduce((sum, term) => sum + term, 0) / terms.length
+  })
+  const mean = losses.reduce((sum, value) => sum + value, 0) / losses.length
+  assert.ok(Math.abs(loss - mean) < 1e-5, `${loss} is not ${mean}`)
+}
+
 describe('every method, end to end', () => {
   let base: string
   let folder: string
@@ -96,6 +109,7 @@ describe('every method, end to end', () => {
       assert.ok(Number.isFinite(report.metrics.validation?.loss))
       const predictions = await model.predict(texts)
       const scores = await model.evaluate(examples)
+      assertLoss(scores.loss!, await model.predict(examples), examples)
       assert.equal(predictions.length, texts.length)
 
       await model.save(join(here, 'saved'))
@@ -171,6 +185,28 @@ describe('every method, end to end', () => {
         assert.notDeepEqual(moved.get(key), value, key)
       }
     }
+  })
+
+  it('the first upper step moves every magnitude by its rate, and a rate of 0 none', async () => {
+    const magnitudes = async (upperLearningRate: number) => {
+      const model = await TunedModel.create(base, { ...common, ...adapted, labels: ['ham', 'spam'] })
+      const fit = { batchSize: 8, searchSteps: 1, retrainSteps: 1, warmupRatio: 0, upperLearningRate }
+      if (upperLearningRate >= 0) await model.fit(labelled, fit)
+      await model.save(join(folder, 'rates'))
+      model.dispose()
+      const tensors = readSafetensors(join(folder, 'rates', 'adapter_model.safetensors'), { copy: true })
+      const found = [...tensors].filter(([key]) => key.includes('magnitude'))
+      const values = found.flatMap(([, tensor]) => tensor.tolist() as number[])
+      for (const tensor of tensors.values()) tensor.dispose()
+      return values
+    }
+    const start = await magnitudes(-1)
+    assert.equal(start.length, 4 * 16)
+    assert.deepEqual(await magnitudes(0), start)
+    // Adam's first step is the rate itself, whatever the size of the gradient (above its epsilon).
+    const moved = (await magnitudes(0.125)).map((value, index) => Math.abs(value - start[index]!))
+    assert.ok(Math.max(...moved) < 0.125 + 1e-6, String(Math.max(...moved)))
+    assert.ok(moved.filter(distance => distance > 0.12).length > 0.9 * moved.length, String(moved))
   })
 
   describe('refuses', () => {

@@ -4,10 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
-import { type Example, type FitOptions, type ModelOptions, type Progress, TunedModel } from '../../lib/train/index.ts'
+import {
+  type Example,
+  type FitOptions,
+  type HistoryEntry,
+  type ModelOptions,
+  type Progress,
+  TunedModel,
+} from '../../lib/train/index.ts'
 import { tinyExamples, tinyModel } from './tiny-model.ts'
 
-const model: ModelOptions = { device: 'cpu', rank: 2, maxLength: 32, threads: 1 }
+const model: ModelOptions = { device: 'cpu', maxLength: 32, threads: 1 }
 const fit: FitOptions = { batchSize: 8, searchSteps: 8, retrainSteps: 15, learningRate: 0.02, logEvery: 5 }
 const examples = tinyExamples(40)
 
@@ -26,7 +33,8 @@ describe('a training', () => {
   })
 
   async function run<T>(options: ModelOptions, work: (tuned: TunedModel) => Promise<T>): Promise<T> {
-    const tuned = await TunedModel.create(base, { ...model, ...options })
+    const rank = options.method === undefined ? { rank: 2 } : {}
+    const tuned = await TunedModel.create(base, { ...model, ...rank, ...options })
     try {
       return await work(tuned)
     } finally {
@@ -104,10 +112,11 @@ describe('a training', () => {
       ])
     }
 
-    const lines = readFileSync(join(output, 'run', 'metrics.jsonl'), 'utf8')
+    const written = readFileSync(join(output, 'run', 'metrics.jsonl'), 'utf8')
+    const lines = written
       .trimEnd()
       .split('\n')
-      .map(line => JSON.parse(line))
+      .map(line => JSON.parse(line) as HistoryEntry)
     assert.deepEqual(lines, history)
     assert.deepEqual(
       lines.map(({ phase, step }) => [phase, step]),
@@ -122,7 +131,7 @@ describe('a training', () => {
         ['retrain', 15],
       ],
     )
-    const [first, second] = lines
+    const [first, second] = lines as [HistoryEntry, HistoryEntry]
     for (const name of [
       'lowerLoss',
       'upperLoss',
@@ -130,12 +139,12 @@ describe('a training', () => {
       'lowerLearningRate',
       'upperLearningRate',
       'examplesPerSecond',
-    ]) {
-      assert.ok(first[name] > 0, `${name}: ${first[name]}`)
+    ] as const) {
+      assert.ok(first[name]! > 0, `${name}: ${first[name]}`)
     }
-    assert.ok(second.evaluation.accuracy >= 0 && !('evaluation' in first))
-    assert.ok(!('upperLoss' in lines[4]))
-    assert.deepEqual(lines.at(-1).evaluation, results.metrics.validation)
+    assert.ok(second.evaluation!.accuracy! >= 0 && !('evaluation' in first))
+    assert.ok(!('upperLoss' in lines[4]!))
+    assert.deepEqual(lines.at(-1)!.evaluation, results.metrics.validation)
 
     assert.deepEqual(
       reports.map(({ phase }) => phase).filter((phase, at, all) => phase !== all[at - 1]),
@@ -180,7 +189,7 @@ describe('a training', () => {
     writeFileSync(
       program,
       `import { TunedModel } from ${JSON.stringify(module)}
-       const [base, model, examples, fit] = ${JSON.stringify([base, model, examples, { ...fit, output: inWorker }])}
+       const [base, model, examples, fit] = ${JSON.stringify([base, { ...model, rank: 2 }, examples, { ...fit, output: inWorker }])}
        const tuned = await TunedModel.create(base, model)
        await tuned.fit(examples, fit)
        tuned.dispose()`,

@@ -179,6 +179,23 @@ describe('host/client', () => {
     await tune('train')
   })
 
+  it('leaves nothing in the thread of a call that failed', async () => {
+    const own = new Error('mine')
+    const twice = client.run('fit', undefined, async operation => {
+      const first = await operation.upload([{ text: 'x' }])
+      await operation.upload(
+        (function* () {
+          yield { text: 'y' }
+          throw own
+        })(),
+      )
+      return first
+    })
+    assert.equal(await twice.catch((error: unknown) => error), own)
+    const left = client.run('evaluate', undefined, o => o.call('evaluate', { examples: 2 }))
+    assert.equal((await left).examples, 0)
+  })
+
   describe('end of the thread', () => {
     it('rejects all that waits with a sentence, and what comes later too', async () => {
       const failures = await Promise.all([tune('die').catch((e: Error) => e), tune('train').catch((e: Error) => e)])

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { addonFolder, builtFor, manifestFor } from '../../../lib/setup/addon-key.ts'
 import { buildAddon } from '../../../lib/setup/build.ts'
 import { findAddon } from '../../../lib/setup/find-addon.ts'
 import { findLibtorch, type Libtorch } from '../../../lib/setup/find-libtorch.ts'
+import { packageRoot } from '../../../lib/setup/locate.ts'
 import { silent } from '../../../lib/setup/progress.ts'
 import { fakeLibtorch, fakeProgram, inScratch, write } from './surroundings.ts'
 
@@ -22,6 +23,9 @@ function fakeAddon(folder: string, version: string): void {
 }
 
 describe('setup/addon', () => {
+  // A checkout keeps its object files.
+  afterEach(() => rmSync(join(packageRoot(), 'build', '2.13.0-abi1'), { recursive: true, force: true }))
+
   it('binds the key to libtorch, its ABI and the sources', async () => {
     await inScratch(folder => {
       const first = manifestFor(libtorch(folder, '2.13.0+cu130'))

@@ -47,7 +47,7 @@ export function torchWheels(folder: string, version: string, options: { without?
     'torch/nn/functional.py': '',
     'functorch/__init__.py': '',
   }
-  for (const name of lib) files[`torch/lib/${name}`] = name
+  for (const name of lib) files[`torch/lib/${name}`] = `${name} NSt7__cxx1112basic_string`
   if (options.without !== undefined) delete files[options.without]
   offlineIndex(folder, [
     {

@@ -50,12 +50,11 @@ describe('cli/setup', () => {
     await inScratch(async folder => {
       torchWheels(join(folder, 'index'), version)
       fakeCMake(folder)
-      // The fake libc10.so names no ABI, so the addon is keyed to the old one.
       const first = await setUp({ torch: version })
       assert.deepEqual([first.result.fetched, first.result.built], [true, true])
       assert.match(
         first.lines.join('\n'),
-        /fetching libtorch 2\.13\.0 .*: done in \d+\.\d s[^]*building the addon .*: done in/,
+        /fetching libtorch 2\.13\.0 .*: done in \d+\.\d s[\s\S]*building the addon .*: done in/,
       )
       const start = performance.now()
       const second = await setUp()
@@ -64,7 +63,6 @@ describe('cli/setup', () => {
       assert.ok(performance.now() - start < 2000)
       assert.equal(builds(folder), 1)
     })
-    rmSync(join(packageRoot(), 'build', `${stated}-abi0`), { recursive: true, force: true })
   })
 
   it('remembers --torch only once that version is there', async () => {
@@ -76,7 +74,6 @@ describe('cli/setup', () => {
       await setUp({ torch: version })
       assert.equal(readFileSync(selectionFile(), 'utf8'), `${version}\n`)
     })
-    rmSync(join(packageRoot(), 'build', `${stated}-abi0`), { recursive: true, force: true })
   })
 
   it('builds again when the addon in the cache is for another libtorch', async () => {

@@ -143,7 +143,7 @@ describe('settings', () => {
     const lines = describeSettings()
     assert.equal(lines.length, names.length)
     const rate = lines.find(({ name }) => name === 'retrainLearningRate')
-    assert.match(rate?.default ?? '', /^0.001, full 0.00005/)
+    assert.match(rate?.default ?? '', /^0.002, .*full 0.00005/)
     for (const { doc, allowed } of lines) assert.ok(doc.endsWith('.') && allowed.length > 0)
     const flags = new Set(lines.map(({ flag }) => flag))
     assert.equal(flags.size, lines.length)
