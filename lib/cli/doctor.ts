@@ -22,7 +22,9 @@ export function formatReport(report: DoctorReport): string {
   const lines = report.findings.map(
     ({ name, value, advice }) => `${advice ? '!' : ' '} ${name.padEnd(width)}  ${value}`,
   )
-  const faults = report.findings.flatMap(({ name, advice }) => (advice ? [`! ${name}: ${advice}`] : []))
+  const faults = report.findings.flatMap(({ name, advice }) =>
+    advice ? [`! ${advice.startsWith(`${name}:`) ? '' : `${name}: `}${advice}`] : [],
+  )
   const verdict = report.ok ? 'bidora-torch works here' : 'bidora-torch does not work here yet'
   return [...lines, '', ...faults, verdict, ''].join('\n')
 }

@@ -1,5 +1,5 @@
-import type { Encoding, Tokenizer as NativeTokenizer } from 'tokenizers'
 import { AbortError, ArgumentError } from '../errors.ts'
+import type { Encoding, NativeTokenizer } from './library.ts'
 import { type Offsets, toCodeUnits } from './offsets.ts'
 import { keptLengths, type Side, type Truncation } from './truncation.ts'
 

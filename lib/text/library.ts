@@ -1,10 +1,43 @@
 import { join } from 'node:path'
-import type { Tokenizer as NativeTokenizer } from 'tokenizers'
 import { FormatError, SetupError } from '../errors.ts'
 import type { TokenizerSource } from './source.ts'
 
+// What this room uses of the package, said here: the package's own declarations do not pass a strict type check, and ours
+// reach the user's compiler.
+
+/** Tokens of one text or pair, as the library gives them. */
+export interface Encoding {
+  getLength(): number
+  getIds(): number[]
+  getTypeIds(): number[]
+  getSpecialTokensMask(): number[]
+  getOffsets(): number[][]
+  getWordIds(): (number | undefined | null)[]
+  getSequenceIds(): (number | undefined | null)[]
+  tokenToChars(token: number): [number, number] | null | undefined
+}
+
+/** A tokenizer of the library. */
+export interface NativeTokenizer {
+  encode(text: string, pair?: string | null, options?: { addSpecialTokens?: boolean } | null): Promise<Encoding>
+  decode(ids: number[], skipSpecialTokens: boolean): Promise<string>
+  addAddedTokens(tokens: object[]): number
+  disableTruncation(): void
+  disablePadding(): void
+  getVocabSize(withAddedTokens?: boolean | null): number
+  idToToken(id: number): string | null
+  tokenToId(token: string): number | null
+}
+
 /** The package with the official bindings of Hugging Face's tokenizers. */
-export type Library = typeof import('tokenizers')
+export interface Library {
+  Tokenizer: { fromString(json: string): NativeTokenizer }
+  AddedToken: new (
+    content: string,
+    isSpecial: boolean,
+    options?: { singleWord?: boolean; leftStrip?: boolean; rightStrip?: boolean; normalized?: boolean } | null,
+  ) => object
+}
 
 /**
  * Loads the library. Late: its binary is missing on some systems, where the package must still load.
@@ -13,7 +46,7 @@ export type Library = typeof import('tokenizers')
  */
 export async function loadLibrary(): Promise<Library> {
   try {
-    return await import('tokenizers')
+    return (await import('tokenizers')) as unknown as Library
   } catch (error) {
     throw new SetupError(
       'tokenizers-missing',

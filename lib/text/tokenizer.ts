@@ -1,4 +1,3 @@
-import type { Tokenizer as NativeTokenizer } from 'tokenizers'
 import { ArgumentError, ConfigError } from '../errors.ts'
 import type { PadOptions } from './batch.ts'
 import {
@@ -18,7 +17,7 @@ import {
   writeTokenizerFiles,
 } from './files.ts'
 import { fileSettings, folderSettings, type TokenizerSettings } from './settings.ts'
-import { countSpecials, loadLibrary, openTokenizer } from './library.ts'
+import { countSpecials, loadLibrary, type NativeTokenizer, openTokenizer } from './library.ts'
 import { tokenizerSource } from './source.ts'
 import { declaredTokens, type Role, tokensByRole } from './special-tokens.ts'
 

@@ -12,6 +12,7 @@ import {
   writeSafetensors,
 } from '../io/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { writing } from './writing.ts'
 
 const STATE_FILE = 'state.json'
 const TENSORS_FILE = 'tensors.safetensors'
@@ -49,11 +50,13 @@ export class CheckpointStore<State extends object> {
    */
   save(step: number, state: State, tensors: ReadonlyMap<string, Tensor>): string {
     const path = join(this.#folder, `step-${step}`)
-    writeFolderAtomic(path, folder => {
-      writeSafetensors(join(folder, TENSORS_FILE), tensors)
-      const tensorsSha256 = sha256(join(folder, TENSORS_FILE))
-      writeJson(join(folder, STATE_FILE), { format: FORMAT, tensorsSha256, state })
-    })
+    writing('a checkpoint', path, () =>
+      writeFolderAtomic(path, folder => {
+        writeSafetensors(join(folder, TENSORS_FILE), tensors)
+        const tensorsSha256 = sha256(join(folder, TENSORS_FILE))
+        writeJson(join(folder, STATE_FILE), { format: FORMAT, tensorsSha256, state })
+      }),
+    )
     for (const old of this.steps().slice(this.#keep)) rmSync(this.#path(old), { recursive: true, force: true })
     return path
   }

@@ -1,4 +1,5 @@
 import { collectExamples } from '../data/examples.ts'
+import { AbortError } from '../errors.ts'
 import { cuda, manualSeed } from '../tensor/index.ts'
 import { trainBidora } from './bidora.ts'
 import type { Settings } from './config.ts'
@@ -78,8 +79,11 @@ export async function fitModel({
   const files =
     output === undefined
       ? undefined
-      : openRunFiles(output, settings, fingerprintOf(settings, labels, { examples: data.examples, validation: data.validation ?? [], base }), (path, reason) =>
-          process.emitWarning(`${path} is passed over: ${reason}`, 'BidoraWarning'),
+      : openRunFiles(
+          output,
+          settings,
+          fingerprintOf(settings, labels, { examples: data.examples, validation: data.validation ?? [], base }),
+          (path, reason) => process.emitWarning(`${path} is passed over: ${reason}`, 'BidoraWarning'),
         )
   const truncated = countTruncated(rows)
   const run = new Run({ settings, hooks, truncated, files, evaluate: validation && (() => evaluate(validation)) })
@@ -88,7 +92,10 @@ export async function fitModel({
   const metrics: { validation?: Metrics; test?: Metrics } = {}
   const last = run.log.entries.findLast(entry => entry.evaluation)
   if (validation && last?.evaluation) metrics.validation = last.evaluation
-  if (test) metrics.test = await evaluate(test)
+  if (test)
+    metrics.test = await evaluate(test).catch((error: unknown) =>
+      Promise.reject(withCheckpoint(error, run.lastCheckpoint)),
+    )
   const counted = (phase: string) => run.log.entries.findLast(entry => entry.phase === phase)?.step ?? 0
   const { search, retrain, train: single } = run.seconds
   const report: FitReport = {
@@ -109,6 +116,13 @@ export async function fitModel({
     history: [...run.log.entries],
   }
   return { report, rows }
+}
+
+/** A stop after the training is done loses nothing where there is a checkpoint. */
+function withCheckpoint(error: unknown, checkpoint: string | undefined): unknown {
+  if (!(error instanceof AbortError) || checkpoint === undefined) return error
+  const message = `fit: stopped in the evaluation of the test examples; its checkpoint is ${checkpoint}; go on with resume`
+  return new AbortError('STOPPED', message, { checkpoint })
 }
 
 async function train(model: TunableModel, settings: Settings, rows: readonly Row[], run: Run): Promise<void> {

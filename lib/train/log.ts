@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync } from 'node:fs'
 import { writeFileAtomic } from '../io/index.ts'
 import type { HistoryEntry } from './types.ts'
+import { writing } from './writing.ts'
 
 /** The course of a run: kept for the report and, where there is a file, written to it line by line. */
 export class RunLog {
@@ -20,14 +20,14 @@ export class RunLog {
   /** Begins anew with the entries of a checkpoint (none at the start of a run): later lines in the file are dropped. */
   restart(entries: readonly HistoryEntry[]): void {
     this.#entries = [...entries]
-    if (this.#file === undefined) return
-    mkdirSync(dirname(this.#file), { recursive: true })
-    writeFileAtomic(this.#file, this.#entries.map(toLine).join(''))
+    const file = this.#file
+    if (file !== undefined) writing('the log', file, () => writeFileAtomic(file, this.#entries.map(toLine).join('')))
   }
 
   add(entry: HistoryEntry): void {
     this.#entries.push(entry)
-    if (this.#file !== undefined) appendFileSync(this.#file, toLine(entry))
+    const file = this.#file
+    if (file !== undefined) writing('a line', file, () => appendFileSync(file, toLine(entry)))
   }
 }
 

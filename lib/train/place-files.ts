@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { notWritten } from './writing.ts'
 
 /** Files by which a folder is known for a saved model: the last to come and the first to go. */
 const MARKERS = ['adapter_config.json', 'config.json']
@@ -16,6 +17,14 @@ const WEIGHTS = ['adapter_model.safetensors', 'model.safetensors', 'model.safete
  */
 export async function placeFiles<T>(folder: string, fill: (aside: string) => Promise<T>): Promise<T> {
   const target = resolve(folder)
+  try {
+    return await place(target, fill)
+  } catch (error) {
+    throw notWritten('a model', target, error)
+  }
+}
+
+async function place<T>(target: string, fill: (aside: string) => Promise<T>): Promise<T> {
   await mkdir(dirname(target), { recursive: true })
   const aside = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.partial`)
   await mkdir(aside)

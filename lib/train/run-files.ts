@@ -5,6 +5,7 @@ import { writeJson } from '../io/index.ts'
 import { CheckpointStore } from './checkpoint.ts'
 import type { Settings } from './config.ts'
 import { checkFingerprint, type Fingerprint } from './fingerprint.ts'
+import { writing } from './writing.ts'
 import type { RunFiles, RunState } from './run-state.ts'
 
 /** Where a run's own files lie under its output folder. */
@@ -14,7 +15,8 @@ export const runFolder = (output: string): string => join(output, 'run')
  * Opens the folder of a run: finds the checkpoint to go on from, or begins anew.
  *
  * @param onDamaged Told about checkpoints that had to be passed over.
- * @throws ConfigError where the run would go on with other settings or data, or would end one that is not finished
+ * @throws ConfigError where the run would go on with other settings or data, or from damaged checkpoints, or would end
+ *   one that is not finished
  */
 export function openRunFiles(
   output: string,
@@ -35,6 +37,13 @@ export function openRunFiles(
     }
     return { checkpoints, fingerprint, metrics, saved }
   }
+  if (settings.resume && checkpoints.steps().length > 0) {
+    throw new ConfigError(
+      'RUN_DAMAGED',
+      `fit: expected a whole checkpoint in ${folder}, got damaged ones only; remove that folder to begin anew`,
+      { output },
+    )
+  }
   if (!settings.resume && checkpoints.steps().length > 0 && !existsSync(join(folder, 'results.json'))) {
     throw new ConfigError(
       'RUN_UNFINISHED',
@@ -42,7 +51,9 @@ export function openRunFiles(
       { output },
     )
   }
-  rmSync(folder, { recursive: true, force: true })
-  writeJson(join(folder, 'config.json'), fingerprint)
+  writing('the run', folder, () => {
+    rmSync(folder, { recursive: true, force: true })
+    writeJson(join(folder, 'config.json'), fingerprint)
+  })
   return { checkpoints, fingerprint, metrics }
 }

@@ -42,6 +42,8 @@ export class Run {
   readonly log: RunLog
   /** Seconds spent in each phase, in this process and those it resumes. */
   readonly seconds: Record<Phase, number> = { search: 0, retrain: 0, train: 0 }
+  /** The newest checkpoint that this process has written. */
+  lastCheckpoint: string | undefined
   readonly #options: RunOptions
   /** The checkpoint to go on from, until its phase is reached. */
   #saved: SavedRun | undefined
@@ -177,7 +179,9 @@ export class Run {
       seconds: this.seconds,
       history: this.log.entries,
     })
-    return files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(learner, plan))
+    const path = files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(learner, plan))
+    this.lastCheckpoint = path
+    return path
   }
 
   #stopped(before: number, step: number): AbortError {

@@ -1,4 +1,3 @@
-
 import { ConfigError } from '../errors.ts'
 import {
   ALIASES,

@@ -73,7 +73,10 @@ export class TunableModel {
     const dtype = this.settings.problemType === 'single-label' ? 'int64' : this.settings.dtype
     return {
       inputs: toBatch(padBatch(encoded, this.tokenizer.padding()), device),
-      targets: tensor(rows.map(row => row.target), { dtype, device }), // [batch], several labels: [batch, labels]
+      targets: tensor(
+        rows.map(row => row.target),
+        { dtype, device },
+      ), // [batch], several labels: [batch, labels]
     }
   }
 
@@ -88,6 +91,7 @@ export class TunableModel {
   }
 
   dispose(): void {
+    for (const layer of this.#layers) layer.dispose() // what they have worked out of frozen weights, too
     this.classifier.dispose()
   }
 }

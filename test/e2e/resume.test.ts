@@ -166,6 +166,23 @@ describe('resume', function () {
     })
   }
 
+  it('stopped in the evaluation of the test examples: goes on from the last checkpoint', async () => {
+    const output = join(folder, 'stopped-test')
+    let done = false
+    const stop = {
+      onProgress: ({ phase, step }: { phase: string; step: number }) =>
+        void (done ||= phase === 'retrain' && step === 20),
+      shouldStop: () => done,
+    }
+    await assert.rejects(fit(output, { test: validation }, stop), (error: unknown) => {
+      assert.ok(error instanceof AbortError)
+      return existsSync(error.details.checkpoint as string)
+    })
+    const report = (await fit(output, { test: validation, resume: true })) as { metrics: { test: object } }
+    assert.ok(report.metrics.test)
+    assertSame(output, join(folder, 'whole'))
+  })
+
   it('stopped without an output: no checkpoint, and the sentence says so', async () => {
     const tuned = await TunedModel.create(base, { device: 'cpu', rank: 2 })
     let asked = 0
@@ -294,6 +311,25 @@ describe('resume', function () {
       cpSync(join(folder, 'whole'), finished, { recursive: true })
       await fit(finished, { seed: 1 })
       assert.ok(weightsOf(finished).equals(weightsOf(join(folder, 'other'))))
+    })
+
+    it('to go on from damaged checkpoints only', async () => {
+      const damaged = join(folder, 'damaged')
+      cpSync(output, damaged, { recursive: true })
+      const checkpoints = join(damaged, 'run', 'checkpoints')
+      for (const name of readdirSync(checkpoints)) rmSync(join(checkpoints, name, 'state.json'))
+      assert.match(await refusal(fit(damaged, { resume: true }), 'RUN_DAMAGED'), /remove that folder/)
+      assert.ok(readdirSync(checkpoints).length > 0)
+    })
+
+    it('an output that cannot be written', async () => {
+      const file = join(folder, 'a-file')
+      writeFileSync(file, '')
+      await assert.rejects(
+        fit(join(file, 'run')),
+        /expected to write the run, got .*check the path and its permissions/,
+      )
+      assert.equal(readFileSync(file, 'utf8'), '')
     })
 
     it('none of these has harmed the run', async () => {

@@ -169,6 +169,14 @@ describe('a training', () => {
       assert.ok(report.metrics.validation!.accuracy! > 0.95, JSON.stringify(report.metrics))
     }))
 
+  it('learns numbers: predictions follow them closely', () =>
+    run({ method: 'lora', problemType: 'regression' }, async tuned => {
+      const scored = examples.map(({ text, label }) => ({ text, label: label === 'spam' ? 4.5 : 0.5 }))
+      const options = { batchSize: 8, retrainSteps: 150, learningRate: 0.02, validation: scored }
+      const { metrics } = await tuned.fit(scored, options)
+      assert.ok(metrics.validation!.pearson! > 0.95 && metrics.validation!.mse! < 0.5, JSON.stringify(metrics))
+    }))
+
   it('validation and test examples change no weight', async () => {
     const predictions = (options: FitOptions) =>
       run({}, async tuned => {

@@ -4,7 +4,14 @@ import { resolve } from 'node:path'
 import { noGrad } from '../../lib/autograd/index.ts'
 import { readSafetensors } from '../../lib/io/index.ts'
 import * as ops from '../../lib/ops/index.ts'
-import { AdamW, clipByGlobalNorm_, learningRateAt, type Optimizer, type ScheduleKind, SGD } from '../../lib/optim/index.ts'
+import {
+  AdamW,
+  clipByGlobalNorm_,
+  learningRateAt,
+  type Optimizer,
+  type ScheduleKind,
+  SGD,
+} from '../../lib/optim/index.ts'
 import { scope, type Tensor } from '../../lib/tensor/index.ts'
 
 interface References {
@@ -39,7 +46,10 @@ function assertEqual(got: Tensor, wanted: Tensor, relative: number, what: string
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0)
   values.forEach((value, index) => {
     const allowed = relative * largest
-    assert.ok(Math.abs(value - expected[index]!) <= allowed, `${what}[${index}]: expected ${expected[index]}, got ${value}`)
+    assert.ok(
+      Math.abs(value - expected[index]!) <= allowed,
+      `${what}[${index}]: expected ${expected[index]}, got ${value}`,
+    )
   })
 }
 
@@ -128,7 +138,8 @@ describe('schedules against transformers', () => {
     lr: number
     rates: number[]
   }
-  for (const { id, name, warmupSteps, totalSteps, lr, rates } of read<{ cases: ScheduleCase[] }>('schedules.json').cases) {
+  for (const { id, name, warmupSteps, totalSteps, lr, rates } of read<{ cases: ScheduleCase[] }>('schedules.json')
+    .cases) {
     it(id, () => {
       const kind: ScheduleKind = name === 'constant-with-warmup' ? 'constant' : name
       const schedule = { kind, learningRate: lr, steps: totalSteps, warmupSteps: name === 'constant' ? 0 : warmupSteps }

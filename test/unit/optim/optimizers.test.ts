@@ -15,7 +15,9 @@ describe('optimisers', () => {
   it('AdamW: the first step is the closed form lr * sign of the gradient, after the decay', () => {
     scope(() => {
       const parameter = leaf([1, -2])
-      new AdamW([{ parameters: [parameter], learningRate: 0.1, weightDecay: 0.5 }], { eps: 0 }).step([gradient([3, -4])])
+      new AdamW([{ parameters: [parameter], learningRate: 0.1, weightDecay: 0.5 }], { eps: 0 }).step([
+        gradient([3, -4]),
+      ])
       const expected = [1 * (1 - 0.05) - 0.1, -2 * (1 - 0.05) + 0.1]
       const got = parameter.tolist() as number[]
       got.forEach((value, index) => {
@@ -46,7 +48,10 @@ describe('optimisers', () => {
   for (const [name, make] of makers) {
     it(`${name}: a saved and loaded state goes on to the same bits`, () => {
       scope(() => {
-        const gradients = Array.from({ length: 8 }, (_, step) => [gradient([step - 3, 0.5]), gradient([1 / (step + 1)])])
+        const gradients = Array.from({ length: 8 }, (_, step) => [
+          gradient([step - 3, 0.5]),
+          gradient([1 / (step + 1)]),
+        ])
         const run = (parameters: Tensor[], reload: boolean) => {
           let optimizer = make(parameters)
           gradients.forEach((row, step) => {
@@ -95,7 +100,10 @@ describe('optimisers', () => {
         assert.throws(() => make([]), ArgumentError)
         assert.throws(() => make([parameter, parameter]), /given twice/)
         assert.throws(() => make([ops.mul(parameter, 2)]), /leaf/)
-        assert.throws(() => optimizer.load({ tensors: { '0.momentumBuffer': gradient([1, 2]) }, numbers: { '0.step': 1 } }), /does not fit/)
+        assert.throws(
+          () => optimizer.load({ tensors: { '0.momentumBuffer': gradient([1, 2]) }, numbers: { '0.step': 1 } }),
+          /does not fit/,
+        )
       })
     })
   }

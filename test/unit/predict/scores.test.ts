@@ -3,7 +3,8 @@ import { BidoraError } from '../../../lib/errors.ts'
 import { argmax, logSumExp, sigmoid, softmax, softplus, toPrediction } from '../../../lib/predict/index.ts'
 
 const row = (...values: number[]) => Float64Array.from(values)
-const near = (got: number, wanted: number) => assert.ok(Math.abs(got - wanted) <= 1e-15 * Math.max(1, Math.abs(wanted)), `${got} is not ${wanted}`)
+const near = (got: number, wanted: number) =>
+  assert.ok(Math.abs(got - wanted) <= 1e-15 * Math.max(1, Math.abs(wanted)), `${got} is not ${wanted}`)
 
 describe('scores', () => {
   it('softmax: closed form, sum 1, safe for large logits', () => {

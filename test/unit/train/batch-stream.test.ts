@@ -3,14 +3,26 @@ import { BatchStream } from '../../../lib/train/batch-stream.ts'
 
 const places = Array.from({ length: 23 }, (_, index) => index * 2)
 const stream = (options: Partial<ConstructorParameters<typeof BatchStream>[0]> = {}) =>
-  new BatchStream({ places, lengthOf: place => 40 - place, batchSize: 5, window: 2, seed: 3, name: 'lower', ...options })
+  new BatchStream({
+    places,
+    lengthOf: place => 40 - place,
+    batchSize: 5,
+    window: 2,
+    seed: 3,
+    name: 'lower',
+    ...options,
+  })
 const take = (from: BatchStream, count: number) => Array.from({ length: count }, () => from.next())
 
 describe('BatchStream', () => {
   it('goes over every place once an epoch, in another order each time', () => {
     const own = stream()
     const epochs = [take(own, 5), take(own, 5)]
-    for (const epoch of epochs) assert.deepEqual(epoch.flat().sort((a, b) => a - b), places)
+    for (const epoch of epochs)
+      assert.deepEqual(
+        epoch.flat().sort((a, b) => a - b),
+        places,
+      )
     assert.notDeepEqual(epochs[0], epochs[1])
   })
 

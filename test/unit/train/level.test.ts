@@ -74,7 +74,10 @@ describe('Level', () => {
             ['b', b],
             ['c', c],
           ],
-          { decayOf: parameter => decays.get(parameter)!, schedule: { kind: 'constant', learningRate: 0.5, steps: 1, warmupSteps: 0 } },
+          {
+            decayOf: parameter => decays.get(parameter)!,
+            schedule: { kind: 'constant', learningRate: 0.5, steps: 1, warmupSteps: 0 },
+          },
         ),
       )
       assert.deepEqual(level.names, ['a', 'c', 'b'])

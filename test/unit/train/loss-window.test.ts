@@ -38,7 +38,9 @@ describe('LossWindow', () => {
         (error: unknown) =>
           error instanceof BidoraError &&
           error.code === 'LOSS_NOT_FINITE' &&
-          error.message.startsWith(`search, step 7: upperLoss must be a finite number, got ${value} (learning rate 0.25, training examples 4, 9)`),
+          error.message.startsWith(
+            `search, step 7: upperLoss must be a finite number, got ${value} (learning rate 0.25, training examples 4, 9)`,
+          ),
       )
     }
   })

@@ -33,7 +33,13 @@ describe('placeFiles', () => {
       writeFileSync(join(target, name), `old ${name}`)
     }
     await placeFiles(target, fill('adapter_config.json', 'adapter_model.safetensors', 'README.md'))
-    assert.deepEqual(readdirSync(target).sort(), ['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'notes.txt', 'run'])
+    assert.deepEqual(readdirSync(target).sort(), [
+      'README.md',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'notes.txt',
+      'run',
+    ])
     assert.equal(readFileSync(join(target, 'README.md'), 'utf8'), 'new README.md')
     assert.deepEqual(readdirSync(join(target, 'run')), ['metrics.jsonl'])
     assert.deepEqual(readdirSync(folder), ['out'])

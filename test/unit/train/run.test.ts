@@ -11,7 +11,11 @@ import { Run } from '../../../lib/train/run.ts'
 import type { Progress } from '../../../lib/train/types.ts'
 
 /** A phase that trains one number; what a round does is given. */
-function phase(parameter: Tensor, steps: number, round: (step: number) => Tensor): { learner: Learner; plan: PhasePlan; modes: boolean[] } {
+function phase(
+  parameter: Tensor,
+  steps: number,
+  round: (step: number) => Tensor,
+): { learner: Learner; plan: PhasePlan; modes: boolean[] } {
   const modes: boolean[] = []
   const lower = new Level({
     parameters: [['p', parameter]],
@@ -34,7 +38,9 @@ function phase(parameter: Tensor, steps: number, round: (step: number) => Tensor
     stepsPerRound: 1,
     laterSteps: 0,
     levels: { lower },
-    streams: { lower: new BatchStream({ places: [0, 1, 2], lengthOf: () => 1, batchSize: 2, window: 1, seed: 0, name: 'all' }) },
+    streams: {
+      lower: new BatchStream({ places: [0, 1, 2], lengthOf: () => 1, batchSize: 2, window: 1, seed: 0, name: 'all' }),
+    },
     round: () => ({ lowerLoss: round(++step) }),
   }
   return { learner, plan, modes }
@@ -85,7 +91,10 @@ describe('a phase', () => {
     const run = new Run({ settings: settings({}), hooks: {}, truncated: 0 })
     await assert.rejects(
       runPhase(learner, run, plan),
-      (error: unknown) => error instanceof BidoraError && error.code === 'PARAMETER_NOT_FINITE' && /train, step 2: .* in p,/.test(error.message),
+      (error: unknown) =>
+        error instanceof BidoraError &&
+        error.code === 'PARAMETER_NOT_FINITE' &&
+        /train, step 2: .* in p,/.test(error.message),
     )
   })
 
@@ -94,11 +103,14 @@ describe('a phase', () => {
     const { learner, plan } = phase(parameter, 20, () => tensor(1))
     let turns = 0
     const timer = setInterval(() => turns++, 0)
-    const blocked = { ...plan, round: (...batches: Parameters<PhasePlan['round']>) => {
-      const until = performance.now() + 3
-      while (performance.now() < until);
-      return plan.round(...batches)
-    } }
+    const blocked = {
+      ...plan,
+      round: (...batches: Parameters<PhasePlan['round']>) => {
+        const until = performance.now() + 3
+        while (performance.now() < until);
+        return plan.round(...batches)
+      },
+    }
     await runPhase(learner, new Run({ settings: settings({}), hooks: {}, truncated: 0 }), blocked)
     clearInterval(timer)
     assert.ok(turns >= 10, `${turns} turns in 20 steps`)

@@ -12,7 +12,15 @@ function table(): string {
     return `| \`${name}\` | \`${flag}\` | ${allowed} | ${value} | ${readers} | ${doc} |`
   })
   const head = ['| setting | flag | accepts | default | methods | |', '|---|---|---|---|---|---|']
-  return ['# Settings', '', 'Made from `config.ts`; `BIDORA_WRITE=1 npm test` writes it anew.', '', ...head, ...rows, ''].join('\n')
+  return [
+    '# Settings',
+    '',
+    'Made from `config.ts`; `BIDORA_WRITE=1 npm test` writes it anew.',
+    '',
+    ...head,
+    ...rows,
+    '',
+  ].join('\n')
 }
 
 describe('SETTINGS.md', () => {

@@ -30,14 +30,20 @@ describe('settings', () => {
     assert.equal(modelSettings({ method: 'dora' }).settings.detachNorm, true)
     const bidora = fit({}, {})
     assert.deepEqual([bidora.searchEpochs, bidora.lowerFraction, bidora.unrollSteps, bidora.radius], [1, 0.8, 1, 0.01])
-    assert.deepEqual([bidora.hypergradient, bidora.orthogonality, bidora.upperWeightDecay], ['finite-difference', 1e-5, 0])
+    assert.deepEqual(
+      [bidora.hypergradient, bidora.orthogonality, bidora.upperWeightDecay],
+      ['finite-difference', 1e-5, 0],
+    )
     assert.equal(bidora.lowerLearningRate, bidora.retrainLearningRate)
     assert.equal(fit({ method: 'full' }, {}).retrainLearningRate, 5e-5)
   })
 
   it('epochs and learningRate are short for the retrain settings', () => {
     const settings = fit({}, { epochs: 5, learningRate: 0.25 })
-    assert.deepEqual([settings.retrainEpochs, settings.retrainLearningRate, settings.lowerLearningRate], [5, 0.25, 0.25])
+    assert.deepEqual(
+      [settings.retrainEpochs, settings.retrainLearningRate, settings.lowerLearningRate],
+      [5, 0.25, 0.25],
+    )
     assert.match(
       refusal(() => fit({}, { epochs: 1, retrainEpochs: 2 }), 'CONFIG_TWICE'),
       /'retrainEpochs'/,
@@ -85,7 +91,13 @@ describe('settings', () => {
 
   describe('refuses', () => {
     const cases: [string, object, object, string, RegExp][] = [
-      ['an unknown name, with the nearest', { rnak: 4 }, {}, 'CONFIG_UNKNOWN', /fromPretrained: there is no setting 'rnak'; did you mean 'rank'\?/],
+      [
+        'an unknown name, with the nearest',
+        { rnak: 4 },
+        {},
+        'CONFIG_UNKNOWN',
+        /fromPretrained: there is no setting 'rnak'; did you mean 'rank'\?/,
+      ],
       ['an unknown name in fit', {}, { upperLearningrate: 1 }, 'CONFIG_UNKNOWN', /'upperLearningRate'/],
       ['a flag for a setting', {}, { 'batch-size': 3 }, 'CONFIG_UNKNOWN', /'batchSize'/],
       ['a name like no other', {}, { zzzzzzzzzz: 1 }, 'CONFIG_UNKNOWN', /known are .*batchSize/],
@@ -105,14 +117,38 @@ describe('settings', () => {
       ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
       ['a later method', { method: 'adapter' }, {}, 'CONFIG_LATER', /comes in a later version/],
       ['a later hypergradient', {}, { hypergradient: 'neumann' }, 'CONFIG_LATER', /comes in a later version/],
-      ['what the method does not read', { method: 'lora' }, { upperLearningRate: 1 }, 'CONFIG_METHOD', /'lora' does not read 'upperLearningRate'/],
-      ['an axis without a magnitude', { method: 'lora', magnitudeAxis: 'in' }, {}, 'CONFIG_METHOD', /'bidora' or 'dora'/],
+      [
+        'what the method does not read',
+        { method: 'lora' },
+        { upperLearningRate: 1 },
+        'CONFIG_METHOD',
+        /'lora' does not read 'upperLearningRate'/,
+      ],
+      [
+        'an axis without a magnitude',
+        { method: 'lora', magnitudeAxis: 'in' },
+        {},
+        'CONFIG_METHOD',
+        /'bidora' or 'dora'/,
+      ],
       ['a rank without an adapter', { method: 'full', rank: 4 }, {}, 'CONFIG_METHOD', /does not read 'rank'/],
-      ['a radius without a difference', {}, { hypergradient: 'exact', radius: 0.1 }, 'CONFIG_METHOD', /does not read 'radius'/],
+      [
+        'a radius without a difference',
+        {},
+        { hypergradient: 'exact', radius: 0.1 },
+        'CONFIG_METHOD',
+        /does not read 'radius'/,
+      ],
       ['steps and epochs', {}, { searchSteps: 3, searchEpochs: 1 }, 'CONFIG_TWICE', /both say how long/],
       ['steps and epochs by a short name', {}, { retrainSteps: 3, epochs: 1 }, 'CONFIG_TWICE', /both say how long/],
       ['resume without output', {}, { resume: true }, 'CONFIG_VALUE', /resume needs the 'output' folder/],
-      ['labels for a regression', { problemType: 'regression', labels: ['a', 'b'] }, {}, 'CONFIG_METHOD', /has no labels/],
+      [
+        'labels for a regression',
+        { problemType: 'regression', labels: ['a', 'b'] },
+        {},
+        'CONFIG_METHOD',
+        /has no labels/,
+      ],
       ['a label twice', { labels: ['a', 'a'] }, {}, 'CONFIG_VALUE', /differ/],
       ['one label', { labels: ['a'] }, {}, 'CONFIG_VALUE', /two or more/],
     ]
