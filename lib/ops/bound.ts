@@ -51,9 +51,9 @@ export function checkOptions(index: number, options: object): void {
 type OpFunction = (input: Tensor, ...rest: never[]) => unknown
 
 /** Makes functions whose first argument is a tensor methods of Tensor. */
-export function installMethods(constructor: typeof Tensor, functions: Readonly<Record<string, OpFunction>>): void {
+export function installMethods(target: typeof Tensor, functions: Readonly<Record<string, OpFunction>>): void {
   for (const [name, run] of Object.entries(functions)) {
-    Object.defineProperty(constructor.prototype, name, {
+    Object.defineProperty(target.prototype, name, {
       value(this: Tensor, ...rest: never[]) {
         return run(this, ...rest)
       },

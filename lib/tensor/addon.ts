@@ -14,8 +14,8 @@ let tensorClass: (new () => Tensor) | undefined
 export const asyncScopes = new AsyncLocalStorage<number>()
 
 /** tensor.ts gives its class here, so that this file does not have to import it. */
-export function provideTensorClass(constructor: new () => Tensor): void {
-  tensorClass = constructor
+export function provideTensorClass(given: new () => Tensor): void {
+  tensorClass = given
 }
 
 /** The addon, loaded and told of the Tensor class at its first use. */

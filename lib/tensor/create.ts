@@ -73,12 +73,12 @@ function storedAs(dtype: DType): DType {
 }
 
 function fromTypedArray(data: TypedArray): { flat: TypedArray; shape: readonly number[]; dtype: DType } {
-  for (const [constructor, dtype] of arrays) {
-    if (data instanceof constructor) return { flat: data, shape: [data.length], dtype }
+  for (const [arrayClass, dtype] of arrays) {
+    if (data instanceof arrayClass) return { flat: data, shape: [data.length], dtype }
   }
   throw new ArgumentError(
     'TYPED_ARRAY',
-    `tensor: expected ${arrays.map(([constructor]) => constructor.name).join(', ')}, got ${Object.prototype.toString.call(data).slice(8, -1)}; convert it first`,
+    `tensor: expected ${arrays.map(([arrayClass]) => arrayClass.name).join(', ')}, got ${Object.prototype.toString.call(data).slice(8, -1)}; convert it first`,
   )
 }
 

@@ -18,7 +18,6 @@ export type TypedArray =
  * A libtorch tensor. Operators are methods (`x.matmul(y)`), installed by the `ops` room, and functions of the same names.
  * Memory is freed by `dispose()`, by the end of a `scope`, or, as a net, when the object is garbage.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the ops room adds its methods to this class
 export class Tensor {
   /** Sizes of the dimensions. */
   get shape(): number[] {

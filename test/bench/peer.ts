@@ -52,7 +52,7 @@ export class Peer {
 
 /** The peers' Python: the one that is named, or one that is made from pip. */
 export async function peerPython(): Promise<string> {
-  const named = process.env['BIDORA_PEER_PYTHON']
+  const named = process.env.BIDORA_PEER_PYTHON
   if (named !== undefined) return named
   const { peerPython: make } = (await import(join(root, 'test/peers/venv.mjs'))) as { peerPython(): Promise<string> }
   return make()

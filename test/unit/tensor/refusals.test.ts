@@ -9,7 +9,7 @@ describe('errors', () => {
       () => zeros([2, 3]).matmul(zeros([4, 5])),
       (error: InstanceType<typeof torch.Tensor> & { details: Record<string, unknown>; name: string; message: string }) => {
         assert.equal(error.name, 'ShapeError')
-        assert.deepEqual(error.details['shapes'], [
+        assert.deepEqual(error.details.shapes, [
           [2, 3],
           [4, 5],
         ])

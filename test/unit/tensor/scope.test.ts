@@ -87,10 +87,10 @@ describe('scope', () => {
       })
     const long = run('a', 6)
     await run('b', 2)
-    assert.ok(made['b']?.every(t => t.disposed))
-    assert.ok(made['a']?.every(t => !t.disposed))
+    assert.ok(made.b?.every(t => t.disposed))
+    assert.ok(made.a?.every(t => !t.disposed))
     await long
-    assert.ok(made['a']?.every(t => t.disposed))
+    assert.ok(made.a?.every(t => t.disposed))
   })
 
   it('gives an outer tensor back untouched', () => {

@@ -25,7 +25,7 @@ function table(): string {
 
 describe('SETTINGS.md', () => {
   it('is what config.ts says', () => {
-    if (process.env['BIDORA_WRITE'] === '1') writeFileSync(file, table())
+    if (process.env.BIDORA_WRITE === '1') writeFileSync(file, table())
     assert.equal(readFileSync(file, 'utf8'), table())
   })
 })
