@@ -109,9 +109,8 @@ export class AdaptedLinear extends Module {
     return this.#original
   }
 
-  override dispose(): void {
+  override release(): void {
     forgetConstants(this.weight)
-    super.dispose()
   }
 
   override describe(): string {

@@ -12,17 +12,25 @@ export type ProgressView = {
 
 const barWidth = 20
 const redrawMilliseconds = 100
+const lineMilliseconds = 5000
 
-/** The view that suits the stream. `quiet` leaves only notes. */
+/** The view that suits the stream. Neither says more than can be read: steps are left out, events never. */
 export function progressView(stream: NodeJS.WriteStream = process.stderr): ProgressView {
   return stream.isTTY ? terminalView(stream) : plainView(stream)
 }
 
 function plainView(stream: NodeJS.WritableStream): ProgressView {
+  let written = Number.NEGATIVE_INFINITY
+  let phase: string | undefined
   const note = (text: string) => void stream.write(`${text}\n`)
   return {
     update: progress => {
-      note(`${progress.phase} ${progress.step}/${progress.steps}: ${facts(progress).join(', ')}`)
+      const now = performance.now()
+      if (progress.phase !== phase || progress.step === progress.steps || now - written >= lineMilliseconds) {
+        note(`${progress.phase} ${progress.step}/${progress.steps}: ${facts(progress).join(', ')}`)
+        phase = progress.phase
+        written = now
+      }
       for (const text of events(progress)) note(text)
     },
     note,

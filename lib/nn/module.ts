@@ -144,8 +144,12 @@ export abstract class Module {
 
   /** Frees the memory of all parameters and buffers; the module cannot be used afterwards. */
   dispose(): void {
+    for (const [, module] of this.namedModules()) module.release()
     for (const [, tensor] of [...this.namedParameters(), ...this.namedBuffers()]) tensor.dispose()
   }
+
+  /** Frees what a module holds beside parameters and buffers; `dispose` calls it for each module. */
+  release(): void {}
 
   /** What `toString` shows between the brackets, as `384, 384`. */
   describe(): string {

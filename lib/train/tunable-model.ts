@@ -91,7 +91,6 @@ export class TunableModel {
   }
 
   dispose(): void {
-    for (const layer of this.#layers) layer.dispose() // what they have worked out of frozen weights, too
     this.classifier.dispose()
   }
 }

@@ -35,6 +35,24 @@ describe('cli/progress', () => {
     assert.equal(text(), line)
   })
 
+  it('leaves steps out that follow at once, but not the first and the last of a phase', () => {
+    const { stream, text } = capture()
+    const view = progressView(stream)
+    for (let step = 1; step <= 40; step++) view.update({ ...progress, step })
+    view.update({ ...progress, phase: 'retrain', step: 1 })
+    view.update({ ...progress, phase: 'retrain', step: 2, evaluation: { f1: 1 } })
+    const heads = text()
+      .trim()
+      .split('\n')
+      .map(line => line.split(' ').slice(0, 3).join(' '))
+    assert.deepEqual(heads, [
+      'search 1/40: lower',
+      'search 40/40: lower',
+      'retrain 1/40: loss',
+      'retrain 2/40: validation',
+    ])
+  })
+
   it('tells of evaluations and checkpoints in lines of their own', () => {
     const { stream, text } = capture()
     progressView(stream).update({
