@@ -7,7 +7,7 @@ let liveBefore = 0
 /** Root hooks: every test starts from one seed, and leaves no tensor behind. */
 export const mochaHooks = {
   beforeAll(): void {
-    setNumThreads(Number(process.env.BIDORA_TEST_THREADS ?? 2))
+    setNumThreads(Number(process.env.BIDORA_TEST_THREADS ?? 1))
   },
   beforeEach(): void {
     manualSeed(0)
