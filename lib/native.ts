@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { SetupError } from './errors.ts'
 import type { NativeAddon } from './native-types.ts'
 import { findDriver } from './setup/driver.ts'
@@ -30,9 +31,19 @@ export function native(): NativeAddon {
   return loadNative().addon
 }
 
+/**
+ * Lets libtorch's threads sleep while they wait for each other, unless `OMP_WAIT_POLICY` says otherwise. By default they
+ * spin: on a machine that has other work, such as the service's own, a step then takes ten times as long. Must be called
+ * on the main thread before libtorch is loaded: a worker's `process.env` does not reach the libraries.
+ */
+export function preferPassiveWaiting(): void {
+  if (isMainThread) process.env.OMP_WAIT_POLICY ??= 'passive'
+}
+
 /** The same, with where it came from. */
 export function loadNative(): LoadedNative {
   if (loaded !== undefined) return loaded
+  preferPassiveWaiting()
   const libtorch = requireLibtorch()
   const folder = findAddon(libtorch)
   const preload = openAddon(join(folder, 'preload.node')) as { open(path: string): void }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { AbortError, ArgumentError, BidoraError } from '../errors.ts'
+import { preferPassiveWaiting } from '../native.ts'
 import { abortable, type ChunkLimits, chunks, type Source, transferLimits } from './chunks.ts'
 import { reviveError } from './plain-error.ts'
 import type { Call, CallInput, CallName, CallResult, Reply } from './protocol.ts'
@@ -38,6 +39,7 @@ export class ModelClient {
   #closing: Promise<void> | undefined
 
   constructor(workerFile: URL = new URL('./worker.js', import.meta.url)) {
+    preferPassiveWaiting()
     this.#worker = new Worker(workerFile, { execArgv: workerArguments(), name: 'bidora-torch' })
     this.#worker.unref()
     this.#worker.on('message', (reply: Reply) => this.#receive(reply))

@@ -136,9 +136,7 @@ function mocha(folders, environment = {}) {
   try {
     const patterns = files.map(path => `${path}/**/*.test.js`)
     const command = [bin('mocha', 'mocha'), '--reporter', 'test/reporter.cjs', ...args, ...patterns]
-    // Small tensors by the thousand: threads that spin while they wait would only take the cores from each other.
-    const waiting = { OMP_WAIT_POLICY: process.env.OMP_WAIT_POLICY ?? 'passive' }
-    const status = run(process.execPath, command, { ...waiting, ...environment, BIDORA_TEST_COUNTS: counts })
+    const status = run(process.execPath, command, { ...environment, BIDORA_TEST_COUNTS: counts })
     // A run that died before its end is a failure, whatever it had counted.
     const ended = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: 0, skipped: 0 }
     if (status !== 0 && ended.failed === 0) ended.failed = 1

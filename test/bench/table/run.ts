@@ -57,9 +57,7 @@ async function main(): Promise<void> {
       const scores = cell.dataset.columns.map(
         ({ metric, title }) => `${title} ${((result.metrics[metric] as number) * 100).toFixed(1)}`,
       )
-      console.log(
-        `${name}: ${scores.join(', ')}, loss ${result.metrics.loss?.toFixed(4)}, ${result.seconds.total} s`,
-      )
+      console.log(`${name}: ${scores.join(', ')}, loss ${result.metrics.loss?.toFixed(4)}, ${result.seconds.total} s`)
     } catch (error) {
       failed++
       console.error(`${name}: failed, to be tried again the next time`, error)

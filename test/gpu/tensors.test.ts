@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { TorchError } from '../../lib/errors.ts'
+import {
+  add,
+  add_,
+  cat,
+  copy_,
+  crossEntropyLoss,
+  type DType,
+  embedding,
+  empty,
+  grad,
+  indexSelect,
+  linear,
+  manualSeed,
+  matmul,
+  ones,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib/torch.ts'
+import { describeOnCuda, describeOnDevice, device } from './device.ts'
+
+const dtypes: DType[] = [
+  'float64',
+  'float32',
+  'bfloat16',
+  'float16',
+  'int64',
+  'int32',
+  'int16',
+  'int8',
+  'uint8',
+  'bool',
+]
+
+describeOnDevice('copies', () => {
+  for (const dtype of dtypes) {
+    it(`${dtype}: there and back bit for bit, contiguous or not`, () =>
+      scope(() => {
+        const values = [0, 1, 2, 3, 100, 127]
+        const here = tensor([values, [...values].reverse()], { dtype })
+        const there = here.to({ device })
+        assert.ok(there.device.startsWith(device))
+        assert.equal(there.dtype, dtype)
+        assert.deepEqual(there.bytes(), here.bytes())
+        assert.deepEqual(there.tolist(), here.tolist())
+        assert.deepEqual(there.to({ device: 'cpu' }).bytes(), here.bytes())
+        assert.deepEqual(there.t().tolist(), here.t().tolist())
+        assert.deepEqual(here.t().to({ device }).tolist(), here.t().tolist())
+        assert.deepEqual(tensor(values, { dtype, device }).tolist(), tensor(values, { dtype }).tolist())
+      }))
+  }
+
+  it('int64 beyond 2^53 and float64 stay exact', () =>
+    scope(() => {
+      const large = BigInt64Array.of(2n ** 62n + 1n, -(2n ** 63n))
+      assert.deepEqual(tensor(large, { device }).data(), large)
+      assert.equal(tensor(large, { device }).select(0, 0).item({ bigint: true }), 2n ** 62n + 1n)
+      const exact = Float64Array.of(0.1, Number.MIN_VALUE, Number.MAX_VALUE, Number.NaN, -0)
+      assert.deepEqual(tensor(exact, { device }).data(), exact)
+    }))
+
+  it('empty tensors and numbers', () =>
+    scope(() => {
+      assert.deepEqual(zeros([0, 3], { device }).data(), new Float32Array(0))
+      assert.equal(tensor(2.5, { device }).item(), 2.5)
+    }))
+
+  it('copy_ between devices, and a gradient that goes back over a copy', () =>
+    scope(() => {
+      const target = zeros([3])
+      copy_(target, tensor([1, 2, 3], { device }))
+      assert.deepEqual(target.tolist(), [1, 2, 3])
+      const leaf = tensor([1, 2, 3], { requiresGrad: true })
+      const [gradient] = grad(leaf.to({ device }).square().sum(), [leaf])
+      assert.equal(gradient!.device, 'cpu')
+      assert.deepEqual(gradient!.tolist(), [2, 4, 6])
+    }))
+})
+
+describeOnDevice('memory', () => {
+  it('an allocation that cannot be made is a TorchOutOfMemoryError, and work goes on', () => {
+    assert.throws(
+      () => empty([2 ** 40], { device }),
+      (error: unknown) => {
+        assert.ok(error instanceof TorchError)
+        assert.equal(error.name, 'TorchOutOfMemoryError')
+        assert.equal(error.code, 'OUT_OF_MEMORY')
+        assert.match(error.message, /use a smaller batch/)
+        return true
+      },
+    )
+    scope(() => assert.equal(ones([4], { device }).sum().item(), 4))
+  })
+
+  it('so is one in the middle of an expression, whose parts are freed', () => {
+    assert.throws(() => scope(() => randn([2 ** 20, 1], { device }).matmul(randn([1, 2 ** 20], { device }))), {
+      name: 'TorchOutOfMemoryError',
+    })
+    scope(() => assert.equal(ones([4], { device }).sum().item(), 4))
+  })
+})
+
+describeOnCuda('tensors of two devices in one call', () => {
+  const refused = (work: (here: Tensor, there: Tensor) => unknown) =>
+    assert.throws(
+      () => scope(() => work(ones([2, 2]), ones([2, 2], { device }))),
+      (error: unknown) => {
+        assert.ok(error instanceof TorchError, String(error))
+        assert.equal(error.code, 'DEVICE_MISMATCH', error.message)
+        assert.match(error.message, /^\w+(\.\w+)?: .*cpu.*; move all tensors to one device with x\.to\(\{ device \}\)$/)
+        return true
+      },
+    )
+  const indices = (where: string) => tensor([0, 1], { dtype: 'int64', device: where })
+
+  it('are refused by a sentence', () => {
+    refused((here, there) => add(here, there))
+    refused((here, there) => add(there, here))
+    refused((here, there) => add_(there, here))
+    refused((here, there) => matmul(there, here))
+    refused((here, there) => linear(there, here))
+    refused((here, there) => cat([there, here]))
+    refused((_, there) => embedding(there, indices('cpu')))
+    refused(here => embedding(here, indices(device)))
+    refused((_, there) => indexSelect(there, 0, indices('cpu')))
+    refused(here => indexSelect(here, 0, indices(device)))
+    refused((_, there) => crossEntropyLoss(there, indices('cpu')))
+  })
+
+  it('a number or a tensor of no dimension may come from the CPU', () =>
+    scope(() => {
+      assert.deepEqual(ones([2], { device }).add(1).tolist(), [2, 2])
+      assert.deepEqual(ones([2], { device }).mul(tensor(3)).tolist(), [3, 3])
+    }))
+
+  it('a device that is not there is refused, and leaves the others usable', () => {
+    assert.throws(() => zeros([1], { device: 'cuda:99' }), { name: 'TorchError' })
+    scope(() => assert.equal(ones([4], { device }).sum().item(), 4))
+  })
+
+  it('manualSeed reaches every device', () =>
+    scope(() => {
+      manualSeed(5)
+      const first = randn([8], { device }).tolist()
+      randn([8], { device })
+      manualSeed(5)
+      assert.deepEqual(randn([8], { device }).tolist(), first)
+    }))
+})
