@@ -12,7 +12,10 @@ function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
   // The mode belongs to the thread: after an await, other code would run under it.
   if (result instanceof Promise) {
     result.catch(() => {})
-    throw new ArgumentError('ASYNC_MODE', `${where}: expected a synchronous function, got one that returns a promise; put ${where} inside it, around the tensor work`)
+    throw new ArgumentError(
+      'ASYNC_MODE',
+      `${where}: expected a synchronous function, got one that returns a promise; put ${where} inside it, around the tensor work`,
+    )
   }
   return result
 }

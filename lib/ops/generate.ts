@@ -4,7 +4,11 @@ import type { OpArgument, OpSignature } from './row.ts'
 const reserved = new Set(['self', 'function', 'var', 'in', 'new', 'default', 'delete', 'with'])
 
 function parameterName(argument: OpArgument): string {
-  return reserved.has(argument.jsName) ? (argument.jsName === 'self' ? 'input' : `${argument.jsName}Value`) : argument.jsName
+  return reserved.has(argument.jsName)
+    ? argument.jsName === 'self'
+      ? 'input'
+      : `${argument.jsName}Value`
+    : argument.jsName
 }
 
 function elementType(argument: SchemaArgument, numbers: boolean): string {

@@ -30,7 +30,11 @@ export function camelCase(name: string): string {
  * @throws Error where an argument that is not offered has no default, or one that is offered has no JavaScript form.
  */
 export function signatureOf(row: OpRow, schema: Schema): OpSignature {
-  const all = schema.arguments.map((argument, position) => ({ ...argument, position, jsName: camelCase(argument.name) }))
+  const all = schema.arguments.map((argument, position) => ({
+    ...argument,
+    position,
+    jsName: camelCase(argument.name),
+  }))
   const problem = all.find(argument =>
     hidden.has(argument.name)
       ? !argument.hasDefault && !argument.optional && argument.kind !== 'generator'

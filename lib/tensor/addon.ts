@@ -21,7 +21,8 @@ export function provideTensorClass(given: new () => Tensor): void {
 /** The addon, loaded and told of the Tensor class at its first use. */
 export function addon(): NativeAddon<Tensor, DType> {
   if (ready !== undefined) return ready
-  if (tensorClass === undefined) throw new Error('tensor/addon: the Tensor class was not provided; import tensor/tensor.ts first')
+  if (tensorClass === undefined)
+    throw new Error('tensor/addon: the Tensor class was not provided; import tensor/tensor.ts first')
   const loaded = native() as unknown as NativeAddon<Tensor, DType>
   loaded.initialize({
     Tensor: tensorClass,

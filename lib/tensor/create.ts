@@ -117,7 +117,10 @@ function ragged(shape: readonly number[], depth: number): ShapeError {
 }
 
 function notNumber(value: unknown): ArgumentError {
-  return new ArgumentError('ELEMENT', `tensor: expected numbers, booleans or bigints, got ${value === null ? 'null' : typeof value}; convert the elements first`)
+  return new ArgumentError(
+    'ELEMENT',
+    `tensor: expected numbers, booleans or bigints, got ${value === null ? 'null' : typeof value}; convert the elements first`,
+  )
 }
 
 interface FlatScalars {
@@ -143,7 +146,9 @@ function convert(values: FlatScalars, dtype: DType): TypedArray {
 
 function constructorOf(dtype: DType): new (length: number) => Exclude<TypedArray, BigInt64Array> {
   const found = arrays.find(([, name]) => name === dtype)
-  return (found as NonNullable<typeof found>)[0] as new (length: number) => Exclude<TypedArray, BigInt64Array>
+  return (found as NonNullable<typeof found>)[0] as new (
+    length: number,
+  ) => Exclude<TypedArray, BigInt64Array>
 }
 
 const integerRange: Partial<Record<DType, readonly [number, number]>> = {
@@ -156,7 +161,11 @@ const integerRange: Partial<Record<DType, readonly [number, number]>> = {
 function checkedInteger(value: number, dtype: DType): number {
   const [low, high] = integerRange[dtype] ?? [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
   if (Number.isInteger(value) && value >= low && value <= high) return value
-  throw new ArgumentError('INTEGER', `tensor: expected integers from ${low} to ${high} for ${dtype}, got ${value}; choose another dtype`, { value, dtype })
+  throw new ArgumentError(
+    'INTEGER',
+    `tensor: expected integers from ${low} to ${high} for ${dtype}, got ${value}; choose another dtype`,
+    { value, dtype },
+  )
 }
 
 function toBigInt(value: Scalar): bigint {
@@ -166,5 +175,9 @@ function toBigInt(value: Scalar): bigint {
   }
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (Number.isSafeInteger(value)) return BigInt(value)
-  throw new ArgumentError('INTEGER', `tensor: expected safe integers for int64, got ${value}; give bigints or another dtype`, { value })
+  throw new ArgumentError(
+    'INTEGER',
+    `tensor: expected safe integers for int64, got ${value}; give bigints or another dtype`,
+    { value },
+  )
 }

@@ -38,14 +38,22 @@ const advice: readonly [pattern: RegExp, code: string, todo: string, instead?: s
     'DEVICE_MISMATCH',
     'move all tensors to one device with x.to({ device })',
   ],
-  [/Found no NVIDIA driver|no NVIDIA GPU|CUDA driver version is insufficient/, 'NO_CUDA_DRIVER', 'use device "cpu", or install the NVIDIA driver; `npx bidora-torch doctor` tells what was found'],
+  [
+    /Found no NVIDIA driver|no NVIDIA GPU|CUDA driver version is insufficient/,
+    'NO_CUDA_DRIVER',
+    'use device "cpu", or install the NVIDIA driver; `npx bidora-torch doctor` tells what was found',
+  ],
   [
     /Could not run .* with arguments from the 'CUDA'|PyTorch is not linked with support for cuda|Cannot initialize CUDA/,
     'NO_CUDA_BUILD',
     'run `npx bidora-torch setup --device cuda`, or use device "cpu"',
     'expected a libtorch with CUDA for device "cuda", got one for the CPU alone',
   ],
-  [/derivative for .* is not implemented|is not differentiable/, 'NO_DERIVATIVE', 'this operator has no derivative of that order'],
+  [
+    /derivative for .* is not implemented|is not differentiable/,
+    'NO_DERIVATIVE',
+    'this operator has no derivative of that order',
+  ],
   [/expected scalar type|must have the same dtype|same dtype/, 'DTYPE_MISMATCH', 'convert with x.to({ dtype })'],
 ]
 
@@ -54,7 +62,8 @@ const shapeMessage = /size|shape|dimension|dim |expand|broadcast|stack expects|m
 /** The typed error for what native code reports. */
 export function failureToError(failure: NativeFailure): BidoraError {
   const where = failure.op === '' ? 'torch' : failure.op
-  const details: Record<string, unknown> = failure.shapes.length > 0 ? { op: where, shapes: failure.shapes } : { op: where }
+  const details: Record<string, unknown> =
+    failure.shapes.length > 0 ? { op: where, shapes: failure.shapes } : { op: where }
   if (failure.kind === 'argument') {
     const { argument, expected, got } = failure
     const disposed = got.includes('disposed')

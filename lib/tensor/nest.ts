@@ -7,7 +7,11 @@ interface Flat<V> {
 }
 
 /** Flat elements, row by row, to arrays nested by `shape`. */
-export function nest<V>(flat: Flat<V>, shape: readonly number[], convert: (value: V) => number | boolean | bigint): Nested {
+export function nest<V>(
+  flat: Flat<V>,
+  shape: readonly number[],
+  convert: (value: V) => number | boolean | bigint,
+): Nested {
   let position = 0
   const build = (dimension: number): Nested => {
     if (dimension === shape.length) return convert(flat[position++] as V)

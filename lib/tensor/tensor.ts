@@ -5,14 +5,7 @@ import type { DType } from './dtype.ts'
 import { type Nested, nest } from './nest.ts'
 import { formatTensor } from './print.ts'
 
-export type TypedArray =
-  | Float64Array
-  | Float32Array
-  | BigInt64Array
-  | Int32Array
-  | Int16Array
-  | Int8Array
-  | Uint8Array
+export type TypedArray = Float64Array | Float32Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array
 
 /**
  * A libtorch tensor. Operators are methods (`x.matmul(y)`), installed by the `ops` room, and functions of the same names.
@@ -109,7 +102,9 @@ export class Tensor {
     const { dtype, shape } = this
     if (dtype === 'bool') return nest(data as Uint8Array, shape, value => value !== 0)
     if (data instanceof BigInt64Array) {
-      return options.bigint ? nest(data, shape, value => value) : nest(data, shape, value => safeNumber(value, 'tolist'))
+      return options.bigint
+        ? nest(data, shape, value => value)
+        : nest(data, shape, value => safeNumber(value, 'tolist'))
     }
     if (options.bigint) return nest(data as Exclude<TypedArray, BigInt64Array>, shape, value => BigInt(value))
     return nest(data as Exclude<TypedArray, BigInt64Array>, shape, value => value)

@@ -25,7 +25,9 @@ export class Peer {
 
   /** Starts test/bench/peers/SCRIPT and waits until it is ready. */
   static async start(python: string, script: string, args: readonly string[]): Promise<Peer> {
-    const child = spawn(python, [join(root, 'test/bench/peers', script), ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const child = spawn(python, [join(root, 'test/bench/peers', script), ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
     const peer = new Peer(child)
     await peer.#answer()
     return peer

@@ -25,24 +25,38 @@ async function main(): Promise<void> {
     },
   })
   const unknown = positionals.filter(name => !cases.some(c => c.name === name))
-  if (unknown.length > 0) throw new Error(`bench: expected cases ${cases.map(c => c.name).join(', ')}, got ${unknown.join(', ')}`)
+  if (unknown.length > 0)
+    throw new Error(`bench: expected cases ${cases.map(c => c.name).join(', ')}, got ${unknown.join(', ')}`)
   const chosen = positionals.length > 0 ? cases.filter(c => positionals.includes(c.name)) : cases
   const rounds = Number(values.rounds ?? (values.quick ? 10 : 30))
   const threads = Number(values.threads)
   setNumThreads(threads)
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, arch: arch(), node: process.version, libtorch: libtorchVersion(), threads }
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    arch: arch(),
+    node: process.version,
+    libtorch: libtorchVersion(),
+    threads,
+  }
   console.log(JSON.stringify(machine))
-  console.log('| case | shape | ours, median (minimum) | peer, median (minimum) | ratio |\n| --- | --- | --- | --- | --- |')
+  console.log(
+    '| case | shape | ours, median (minimum) | peer, median (minimum) | ratio |\n| --- | --- | --- | --- | --- |',
+  )
   for (const { run } of chosen) {
     for (const row of await run({ rounds, threads, quick: values.quick, data: values.data })) {
       console.log(line(row))
-      appendFileSync(values.out, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), ...row, rounds, machine })}\n`)
+      appendFileSync(
+        values.out,
+        `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), ...row, rounds, machine })}\n`,
+      )
     }
   }
 }
 
 function line({ case: name, shape, ours, peer, ratio, unit = 'ms', note }: BenchRow): string {
-  const show = (value: { median: number; minimum: number }) => `${value.median.toFixed(unit === 'ms' ? 1 : 2)} (${value.minimum.toFixed(unit === 'ms' ? 1 : 2)}) ${unit}`
+  const show = (value: { median: number; minimum: number }) =>
+    `${value.median.toFixed(unit === 'ms' ? 1 : 2)} (${value.minimum.toFixed(unit === 'ms' ? 1 : 2)}) ${unit}`
   const other = peer ? `${peer.name}: ${show(peer)}` : (note ?? '')
   return `| ${name} | ${shape} | ${show(ours)} | ${other} | ${ratio === undefined ? '' : ratio.toFixed(2)} |`
 }

@@ -48,11 +48,15 @@ export function roundStepper(
   }
   return (lowerBatch, upperBatch) =>
     scope(() => {
-      const round = step(problem, { lowerBatches: [lowerBatch], upperBatch }, {
-        updateLower: gradients => optimizerStep(lowerOptimizer, gradients),
-        updateUpper: gradients => optimizerStep(upperOptimizer, gradients),
-        hypergradient: { method: 'finite-difference' },
-      })
+      const round = step(
+        problem,
+        { lowerBatches: [lowerBatch], upperBatch },
+        {
+          updateLower: gradients => optimizerStep(lowerOptimizer, gradients),
+          updateUpper: gradients => optimizerStep(upperOptimizer, gradients),
+          hypergradient: { method: 'finite-difference' },
+        },
+      )
       return {
         lowerLoss: round.lowerLoss.item(),
         upperLoss: (round.upperLoss as Tensor).item(),

@@ -6,7 +6,14 @@ import { median, seconds } from './work.ts'
 const warmUp = 3
 
 /** Times ours and the peer's step in turn. */
-export async function compareTurns(name: string, shape: string, peerName: string, rounds: number, ours: () => void, peer: Peer): Promise<BenchRow> {
+export async function compareTurns(
+  name: string,
+  shape: string,
+  peerName: string,
+  rounds: number,
+  ours: () => void,
+  peer: Peer,
+): Promise<BenchRow> {
   const mine: number[] = []
   const theirs: number[] = []
   for (let i = 0; i < rounds + warmUp; i++) {
@@ -36,7 +43,10 @@ export async function equalWithoutDropout(name: string, peer: Peer, ours: () => 
     const theirs = await peer.step()
     for (const [key, value] of Object.entries(mine)) {
       const wanted = theirs[key] as number
-      assert.ok(Math.abs(value - wanted) <= 2e-3 * Math.max(1e-3, Math.abs(wanted)), `${name}: step ${i}: ${key}: ours ${value}, peer ${wanted}`)
+      assert.ok(
+        Math.abs(value - wanted) <= 2e-3 * Math.max(1e-3, Math.abs(wanted)),
+        `${name}: step ${i}: ${key}: ours ${value}, peer ${wanted}`,
+      )
     }
   }
 }

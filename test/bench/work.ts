@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { prepareModel, saveAdapter, type TuningSettings, trainableParameters } from '../../lib/adapters/index.ts'
@@ -64,7 +64,9 @@ export async function makeBatches(shape: Shape, count: number, data: string | un
 async function readExamples(dataset: string, data: string | undefined) {
   const folder = data ?? join(root, '../shared/data')
   const official = existsSync(join(folder, dataset))
-  const loaded = official ? await loadDataset(dataset, folder) : await loadDataset('spamassassin', join(findDataset('spamassassin'), '..'))
+  const loaded = official
+    ? await loadDataset(dataset, folder)
+    : await loadDataset('spamassassin', join(findDataset('spamassassin'), '..'))
   const examples = loaded.train as (Example & { text: string; pair?: string; label: string })[]
   return { examples, labels: [...new Set(examples.map(({ label }) => label))].sort() }
 }
@@ -73,25 +75,44 @@ export function loadBatch({ labels, ...ids }: PlainBatch): LoadedBatch {
   const shape: [number, number] = [ids.inputIds.length, ids.inputIds[0]?.length ?? 0]
   const flat = (rows: number[][]) => BigInt64Array.from(rows.flat(), BigInt)
   const { inputIds, attentionMask, tokenTypeIds } = ids
-  const padded = { layout: 'padded' as const, size: shape[0], shape, inputIds: flat(inputIds), attentionMask: flat(attentionMask), tokenTypeIds: flat(tokenTypeIds) }
+  const padded = {
+    layout: 'padded' as const,
+    size: shape[0],
+    shape,
+    inputIds: flat(inputIds),
+    attentionMask: flat(attentionMask),
+    tokenTypeIds: flat(tokenTypeIds),
+  }
   return { inputs: toBatch(padded, 'cpu'), labels: tensor(labels, { dtype: 'int64' }) }
 }
 
 /** A model with fresh adapters, and a folder from which a twin starts at the same values. */
-export function makeModel(settings: TuningSettings): { model: SequenceClassifier; adapter: string; lower: Tensor[]; upper: Tensor[] } {
+export function makeModel(settings: TuningSettings): {
+  model: SequenceClassifier
+  adapter: string
+  lower: Tensor[]
+  upper: Tensor[]
+} {
   manualSeed(0)
   const model = loadModel(findModel(), { head: 'new', labels: ['0', '1'] })
   prepareModel(model, settings)
-  const adapter = mkdtempSync(join(tmpdir(), 'bidora-bench-'))
+  const adapter = scratchFolder()
   saveAdapter(adapter, model, { settings, base: findModel() })
   const { lower, upper } = trainableParameters(model)
   return { model, adapter, lower: lower.map(([, t]) => t), upper: upper.map(([, t]) => t) }
 }
 
 export function writeBatches(batches: Readonly<Record<string, readonly PlainBatch[]>>): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'bidora-bench-')), 'batches.json')
+  const file = join(scratchFolder(), 'batches.json')
   writeFileSync(file, JSON.stringify(batches))
   return file
+}
+
+/** A folder that goes with the process. */
+function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bidora-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Seconds that `fn` takes. */
@@ -104,5 +125,7 @@ export function seconds(fn: () => void): number {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }

@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict'
-import { cuda, empty, memoryStats, ones, scope, zeros } from '../../lib/torch.ts'
+import { execFileSync } from 'node:child_process'
+import { cuda, empty, memoryStats, ones, reclaimMemory, scope, zeros } from '../../lib/torch.ts'
 import { describeOnCuda, device } from './device.ts'
 
 const size = 64 * 2 ** 20
 
 describeOnCuda('memory of the device', () => {
+  // Garbage of other tests must not go in the middle of a count.
+  beforeEach(reclaimMemory)
+
+  it('can be asked for before there is a tensor on it', () => {
+    const torch = new URL('../../lib/torch.js', import.meta.url).href
+    const code = `import { cuda } from ${JSON.stringify(torch)}
+      cuda.resetPeakMemory(); cuda.emptyCache(); cuda.synchronize(); console.log(JSON.stringify(cuda.memory()))`
+    const { allocatedBytes, totalBytes } = JSON.parse(
+      execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }),
+    )
+    assert.equal(allocatedBytes, 0)
+    assert.ok(totalBytes > 0)
+  })
+
   it('is counted as tensors come and go', () => {
     const before = cuda.memory(device)
     const live = memoryStats().liveBytes

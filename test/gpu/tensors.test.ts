@@ -9,7 +9,9 @@ import {
   type DType,
   embedding,
   empty,
+  foreachAdd,
   grad,
+  index,
   indexSelect,
   linear,
   manualSeed,
@@ -17,7 +19,6 @@ import {
   ones,
   randn,
   scope,
-  type Tensor,
   tensor,
   zeros,
 } from '../../lib/torch.ts'
@@ -104,31 +105,52 @@ describeOnDevice('memory', () => {
   })
 })
 
+const mismatch = 'move all tensors to one device with x.to({ device })'
+
+function refused(work: () => unknown, ...devices: string[]): void {
+  assert.throws(
+    () => scope(work),
+    (error: unknown) => {
+      assert.ok(error instanceof TorchError, String(error))
+      assert.equal(error.code, 'DEVICE_MISMATCH', error.message)
+      for (const part of [...devices, mismatch]) assert.ok(error.message.includes(part), error.message)
+      return true
+    },
+  )
+}
+
+describeOnDevice('arithmetic with tensors of two devices', () => {
+  it('is refused by a sentence that names both', () => {
+    // Shapes without memory stand in for the second device where there is only one.
+    const other = device === 'cpu' ? 'meta' : 'cpu'
+    const [here, there] = [() => ones([2, 2], { device: other }), () => ones([2, 2], { device })]
+    refused(() => add(here(), there()), device, other)
+    refused(() => add(there(), here()), device, other)
+    refused(() => add_(there(), here()), device, other)
+    refused(() => foreachAdd([there()], [here()]), device, other)
+  })
+})
+
 describeOnCuda('tensors of two devices in one call', () => {
-  const refused = (work: (here: Tensor, there: Tensor) => unknown) =>
-    assert.throws(
-      () => scope(() => work(ones([2, 2]), ones([2, 2], { device }))),
-      (error: unknown) => {
-        assert.ok(error instanceof TorchError, String(error))
-        assert.equal(error.code, 'DEVICE_MISMATCH', error.message)
-        assert.match(error.message, /^\w+(\.\w+)?: .*cpu.*; move all tensors to one device with x\.to\(\{ device \}\)$/)
-        return true
-      },
-    )
+  const square = (where: string) => ones([2, 2], { device: where })
   const indices = (where: string) => tensor([0, 1], { dtype: 'int64', device: where })
 
   it('are refused by a sentence', () => {
-    refused((here, there) => add(here, there))
-    refused((here, there) => add(there, here))
-    refused((here, there) => add_(there, here))
-    refused((here, there) => matmul(there, here))
-    refused((here, there) => linear(there, here))
-    refused((here, there) => cat([there, here]))
-    refused((_, there) => embedding(there, indices('cpu')))
-    refused(here => embedding(here, indices(device)))
-    refused((_, there) => indexSelect(there, 0, indices('cpu')))
-    refused(here => indexSelect(here, 0, indices(device)))
-    refused((_, there) => crossEntropyLoss(there, indices('cpu')))
+    refused(() => matmul(square(device), square('cpu')), 'cpu')
+    refused(() => linear(square(device), square('cpu')), 'cpu')
+    refused(() => cat([square(device), square('cpu')]), 'cpu')
+    refused(() => embedding(square(device), indices('cpu')), 'cpu')
+    refused(() => embedding(square('cpu'), indices(device)), 'cpu')
+    refused(() => indexSelect(square(device), 0, indices('cpu')), 'cpu')
+    refused(() => crossEntropyLoss(square(device), indices('cpu')), 'cpu')
+  })
+
+  it('in an index or a cotangent too', () => {
+    refused(() => index(square('cpu'), [indices(device)]), 'cpu')
+    refused(() => {
+      const leaf = tensor([1, 2], { device, requiresGrad: true })
+      return grad(leaf.mul(2), [leaf], { gradOutputs: [ones([2])] })
+    }, 'cpu')
   })
 
   it('a number or a tensor of no dimension may come from the CPU', () =>

@@ -49,7 +49,8 @@ interface SourceFile {
 }
 
 const lib = join(root, 'lib')
-const pattern = /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/gm
+const pattern =
+  /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)/gm
 
 function roomOf(path: string): string {
   return (relative(lib, path).split('/')[0] as string).replace(/\.ts$/, '')
@@ -110,7 +111,9 @@ describe('imports', () => {
   })
 
   it('of the binary are in one file', () => {
-    const named = sources.filter(s => /bidora\.node|process\.dlopen/.test(readFileSync(s.path, 'utf8'))).map(s => relative(root, s.path))
+    const named = sources
+      .filter(s => /bidora\.node|process\.dlopen/.test(readFileSync(s.path, 'utf8')))
+      .map(s => relative(root, s.path))
     for (const path of named) assert.match(path, /^lib\/(native\.ts|setup\/)/)
     assert.ok(named.length > 0)
   })
@@ -128,7 +131,9 @@ describe('files', () => {
     const folders = ['lib', 'test', 'native']
     let count = 0
     // Put together here, so that this file does not name them.
-    const banned = new RegExp(['registry' + '\\.npmjs', 'pypi' + '\\.org', 'python' + 'hosted', '(^|[^A-Za-z0-9_.])/(work|farm)/'].join('|'))
+    const banned = new RegExp(
+      ['registry' + '\\.npmjs', 'pypi' + '\\.org', 'python' + 'hosted', '(^|[^A-Za-z0-9_.])/(work|farm)/'].join('|'),
+    )
     for (const folder of folders) {
       for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
         if (!/\.(ts|mjs|py|cc|h|md|json)$/.test(name)) continue

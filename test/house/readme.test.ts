@@ -26,7 +26,15 @@ describe('the READMEs', function () {
       }
     }
     assert.ok(count >= 2, `only ${count} blocks were found`)
-    const options = { target: 'es2023', module: 'nodenext', strict: true, noEmit: true, types: ['node'], lib: ['es2023', 'esnext.disposable'], skipLibCheck: true }
+    const options = {
+      target: 'es2023',
+      module: 'nodenext',
+      strict: true,
+      noEmit: true,
+      types: ['node'],
+      lib: ['es2023', 'esnext.disposable'],
+      skipLibCheck: true,
+    }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['*.ts'] }))
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
     const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })

@@ -19,10 +19,16 @@ export function readGolden<C>(name: string): Golden<C> {
   const folder = join(root, 'test/golden', name)
   const json = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'))
   const manifest = json('manifest.json') as Golden<C>['manifest']
-  return { cases: (json('cases.json') as { cases: C[] }).cases, tensors: readSafetensors(join(folder, 'tensors.safetensors')), manifest }
+  return {
+    cases: (json('cases.json') as { cases: C[] }).cases,
+    tensors: readSafetensors(join(folder, 'tensors.safetensors')),
+    manifest,
+  }
 }
 
 /** Whether the manifest of a golden folder belongs to the maker script beside it. */
 export function makerHash(script: string): string {
-  return createHash('sha256').update(readFileSync(join(root, 'test/golden/make', script))).digest('hex')
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'test/golden/make', script)))
+    .digest('hex')
 }

@@ -18,14 +18,33 @@ export const bidoraRound: BenchCase = {
       const [lowerPlain, upperPlain] = [plain.slice(0, 32), plain.slice(32)]
       const lowerBatches = lowerPlain.map(loadBatch)
       const upperBatches = upperPlain.map(loadBatch)
-      const { model, adapter, lower, upper } = makeModel({ method: 'bidora', magnitudeAxis: 'out', detachNorm: false, ...common })
+      const { model, adapter, lower, upper } = makeModel({
+        method: 'bidora',
+        magnitudeAxis: 'out',
+        detachNorm: false,
+        ...common,
+      })
       const file = writeBatches({ lower: lowerPlain, upper: upperPlain })
-      const args = ['--model', findModel(), '--batches', file, '--adapter', adapter, '--threads', String(threads), '--axis', 'out']
+      const args = [
+        '--model',
+        findModel(),
+        '--batches',
+        file,
+        '--adapter',
+        adapter,
+        '--threads',
+        String(threads),
+        '--axis',
+        'out',
+      ]
       const round = roundStepper(model, lower, upper)
       let place = 0
       const next = () => {
         const i = place++
-        return round(lowerBatches[i % lowerBatches.length] as (typeof lowerBatches)[0], upperBatches[i % upperBatches.length] as (typeof upperBatches)[0])
+        return round(
+          lowerBatches[i % lowerBatches.length] as (typeof lowerBatches)[0],
+          upperBatches[i % upperBatches.length] as (typeof upperBatches)[0],
+        )
       }
 
       const still = await Peer.start(python, 'bidora_round.py', [...args, '--no-dropout'])
@@ -46,7 +65,9 @@ export const bidoraRound: BenchCase = {
       const stepTimes: number[] = []
       for (let i = 0; i < rounds; i++) {
         roundTimes.push(seconds(() => void next()) * 1e3)
-        stepTimes.push(seconds(() => void step(lowerBatches[i % lowerBatches.length] as (typeof lowerBatches)[0])) * 1e3)
+        stepTimes.push(
+          seconds(() => void step(lowerBatches[i % lowerBatches.length] as (typeof lowerBatches)[0])) * 1e3,
+        )
       }
       rows.push({
         case: 'bidora-round',

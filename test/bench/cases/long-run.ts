@@ -12,14 +12,26 @@ export const longRun: BenchCase = {
     const rounds = quick ? 300 : 1000
     const shape = { ...(shapes[0] as (typeof shapes)[0]), batchSize: 8 }
     const batches = (await makeBatches(shape, 40, data)).map(loadBatch)
-    const { model, lower, upper } = makeModel({ method: 'bidora', rank: 8, loraAlpha: 16, loraDropout: 0, targetModules: ['query', 'value'], magnitudeAxis: 'out', detachNorm: false })
+    const { model, lower, upper } = makeModel({
+      method: 'bidora',
+      rank: 8,
+      loraAlpha: 16,
+      loraDropout: 0,
+      targetModules: ['query', 'value'],
+      magnitudeAxis: 'out',
+      detachNorm: false,
+    })
     model.train(true)
     const round = roundStepper(model, lower, upper)
     const times: number[] = []
     let live = 0
     let resident = 0
     for (let i = 1; i <= rounds; i++) {
-      times.push(seconds(() => void round(batches[i % 32] as (typeof batches)[0], batches[32 + (i % 8)] as (typeof batches)[0])) * 1e3)
+      times.push(
+        seconds(
+          () => void round(batches[i % 32] as (typeof batches)[0], batches[32 + (i % 8)] as (typeof batches)[0]),
+        ) * 1e3,
+      )
       if (i % 10 === 0) await new Promise(done => setImmediate(done))
       if (i === 100) {
         live = memoryStats().liveTensors

@@ -17,7 +17,16 @@ export const loraStep: BenchCase = {
       const plain = await makeBatches(shape, Math.min(rounds, 40), data)
       const batches = plain.map(loadBatch)
       const { model, adapter, lower } = makeModel(settings)
-      const args = ['--model', findModel(), '--batches', writeBatches({ train: plain }), '--adapter', adapter, '--threads', String(threads)]
+      const args = [
+        '--model',
+        findModel(),
+        '--batches',
+        writeBatches({ train: plain }),
+        '--adapter',
+        adapter,
+        '--threads',
+        String(threads),
+      ]
       const step = loraStepper(model, lower)
       let place = 0
       const next = () => batches[place++ % batches.length] as (typeof batches)[0]

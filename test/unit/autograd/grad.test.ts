@@ -8,12 +8,17 @@ describe('grad', () => {
     const [first] = grad(y, [x], { createGraph: true })
     const [second] = grad(first!.sum(), [x], { createGraph: true })
     const [third] = grad(second!.sum(), [x])
-    assert.deepEqual([first, second, third].map(t => t!.item()), [32, 48, 48])
+    assert.deepEqual(
+      [first, second, third].map(t => t!.item()),
+      [32, 48, 48],
+    )
   })
 
   it('takes cotangents and several outputs', () => {
     const x = tensor([1, 2, 3], { dtype: 'float64', requiresGrad: true })
-    const [g] = grad([x.mul(2), x.square().sum()], [x], { gradOutputs: [tensor([1, 0, -1], { dtype: 'float64' }), tensor(1, { dtype: 'float64' })] })
+    const [g] = grad([x.mul(2), x.square().sum()], [x], {
+      gradOutputs: [tensor([1, 0, -1], { dtype: 'float64' }), tensor(1, { dtype: 'float64' })],
+    })
     assert.deepEqual(g!.tolist(), [4, 4, 4])
   })
 

@@ -45,7 +45,17 @@ describe('tensor', () => {
   })
 
   it('converts between dtypes in both directions', () => {
-    for (const dtype of ['float64', 'float32', 'bfloat16', 'float16', 'int64', 'int32', 'int16', 'int8', 'uint8'] as const) {
+    for (const dtype of [
+      'float64',
+      'float32',
+      'bfloat16',
+      'float16',
+      'int64',
+      'int32',
+      'int16',
+      'int8',
+      'uint8',
+    ] as const) {
       const x = tensor([0, 1, 100], { dtype })
       assert.equal(x.dtype, dtype)
       assert.deepEqual(x.tolist(), [0, 1, 100])
@@ -95,7 +105,10 @@ describe('tensor', () => {
 
   it('prints itself', () => {
     assert.equal(String(tensor([1, 2.5])), 'Tensor([2], float32, cpu) [1, 2.5]')
-    assert.match(String(tensor(new Float32Array(5000))), /^Tensor\(\[5000\], float32, cpu\) \[0, 0, 0, \.\.\., 0, 0, 0\]$/)
+    assert.match(
+      String(tensor(new Float32Array(5000))),
+      /^Tensor\(\[5000\], float32, cpu\) \[0, 0, 0, \.\.\., 0, 0, 0\]$/,
+    )
     const x = tensor([1])
     x.dispose()
     assert.equal(String(x), 'Tensor(disposed)')

@@ -7,7 +7,9 @@ describe('errors', () => {
   it('name the operator and both shapes', () => {
     assert.throws(
       () => zeros([2, 3]).matmul(zeros([4, 5])),
-      (error: InstanceType<typeof torch.Tensor> & { details: Record<string, unknown>; name: string; message: string }) => {
+      (
+        error: InstanceType<typeof torch.Tensor> & { details: Record<string, unknown>; name: string; message: string },
+      ) => {
         assert.equal(error.name, 'ShapeError')
         assert.deepEqual(error.details.shapes, [
           [2, 3],
@@ -40,11 +42,14 @@ describe('errors', () => {
 
   it('of CUDA without a device are sentences', function () {
     if (torch.cuda.isAvailable()) this.skip()
-    assert.throws(() => zeros([1], { device: 'cuda' }), (error: Error) => {
-      assert.equal(error.name, 'TorchError')
-      assert.match(error.message, /setup --device cuda|NVIDIA driver/)
-      return true
-    })
+    assert.throws(
+      () => zeros([1], { device: 'cuda' }),
+      (error: Error) => {
+        assert.equal(error.name, 'TorchError')
+        assert.match(error.message, /setup --device cuda|NVIDIA driver/)
+        return true
+      },
+    )
     assert.deepEqual(torch.cuda.memory().allocatedBytes, 0)
     torch.cuda.synchronize()
     torch.cuda.emptyCache()
@@ -52,12 +57,49 @@ describe('errors', () => {
 })
 
 describe('no input from JavaScript crashes the process', () => {
-  const odd: unknown[] = [undefined, null, 0, -1, 1.5, Number.NaN, 2 ** 60, 1n, 2n ** 70n, '', 'x', true, Symbol('s'), () => 1, {}, [], [[]], [null], [1], new Float32Array(2), new ArrayBuffer(4), Object.create(Tensor.prototype), new Tensor(), new Map(), Buffer.from('ab'), new Proxy({}, {}), new DataView(new ArrayBuffer(2))]
+  const odd: unknown[] = [
+    undefined,
+    null,
+    0,
+    -1,
+    1.5,
+    Number.NaN,
+    2 ** 60,
+    1n,
+    2n ** 70n,
+    '',
+    'x',
+    true,
+    Symbol('s'),
+    () => 1,
+    {},
+    [],
+    [[]],
+    [null],
+    [1],
+    new Float32Array(2),
+    new ArrayBuffer(4),
+    Object.create(Tensor.prototype),
+    new Tensor(),
+    new Map(),
+    Buffer.from('ab'),
+    new Proxy({}, {}),
+    new DataView(new ArrayBuffer(2)),
+  ]
 
   it('whatever the native entries are given', () => {
     const native = addon() as unknown as Record<string, (...values: unknown[]) => unknown>
     // These change the process or take the hooks; they are called with care elsewhere.
-    const left = new Set(['initialize', 'libtorchVersion', 'scopeOpen', 'scopeEnter', 'scopeAsync', 'setNumThreads', 'setDeterministic', 'setGradEnabled'])
+    const left = new Set([
+      'initialize',
+      'libtorchVersion',
+      'scopeOpen',
+      'scopeEnter',
+      'scopeAsync',
+      'setNumThreads',
+      'setDeterministic',
+      'setGradEnabled',
+    ])
     let calls = 0
     let thrown = 0
     for (const [name, entry] of Object.entries(native)) {
@@ -80,12 +122,28 @@ describe('no input from JavaScript crashes the process', () => {
   })
 
   it('whatever the operators are given', () => {
-    const live = tensor([[1, 2], [3, 4]])
+    const live = tensor([
+      [1, 2],
+      [3, 4],
+    ])
     let thrown = 0
     for (const value of Object.values(torch)) {
-      if (typeof value !== 'function' || value === Tensor || /^(scope|noGrad|enableGrad|setNumThreads|setDeterministic|reclaimMemory|mapFile)$/.test(value.name)) continue
+      if (
+        typeof value !== 'function' ||
+        value === Tensor ||
+        /^(scope|noGrad|enableGrad|setNumThreads|setDeterministic|reclaimMemory|mapFile)$/.test(value.name)
+      )
+        continue
       for (const a of odd) {
-        for (const values of [[live, a], [live, live, a], [a], [live, a, a, a], [[live], [a]], [live, 0, a], [live, live, live, a]]) {
+        for (const values of [
+          [live, a],
+          [live, live, a],
+          [a],
+          [live, a, a, a],
+          [[live], [a]],
+          [live, 0, a],
+          [live, live, live, a],
+        ]) {
           try {
             ;(value as (...v: unknown[]) => unknown)(...values)
           } catch (error) {
