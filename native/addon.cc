@@ -13,12 +13,13 @@ napi_value Initialize(Environment& environment, const Napi::CallbackInfo& info) 
   environment.tensor_class = Napi::Persistent(hooks.Get("Tensor").As<Napi::Function>());
   environment.make_error = Napi::Persistent(hooks.Get("makeError").As<Napi::Function>());
   environment.async_scope = Napi::Persistent(hooks.Get("asyncScope").As<Napi::Function>());
-  if (hooks.Get("collectGarbage").IsFunction()) {
+  if (hooks.Get("collectGarbage").IsFunction())
     environment.collect_garbage = Napi::Persistent(hooks.Get("collectGarbage").As<Napi::Function>());
-  }
+  environment.array_buffer = Napi::Persistent(info.Env().Global().Get("ArrayBuffer").As<Napi::Function>());
   // At the end of an environment Node has already dropped these; deleting them again would touch freed memory.
-  for (Napi::FunctionReference* reference : {&environment.tensor_class, &environment.make_error,
-                                             &environment.async_scope, &environment.collect_garbage}) {
+  for (Napi::FunctionReference* reference :
+       {&environment.tensor_class, &environment.make_error, &environment.async_scope, &environment.collect_garbage,
+        &environment.array_buffer}) {
     reference->SuppressDestruct();
   }
   return info.Env().Undefined();
@@ -28,8 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InstallAllocator();
   auto* environment = new Environment(env);
   // Tensors go while libtorch is still whole; the state itself goes with the environment's instance data.
-  napi_add_env_cleanup_hook(
-      env, [](void* data) { static_cast<Environment*>(data)->ReleaseAll(); }, environment);
+  napi_add_env_cleanup_hook(env, [](void* data) { static_cast<Environment*>(data)->ReleaseAll(); }, environment);
   napi_set_instance_data(
       env, environment, [](napi_env, void* data, void*) { static_cast<Environment*>(data)->Close(); }, nullptr);
   exports.Set("libtorchVersion", TORCH_VERSION);

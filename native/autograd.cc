@@ -1,6 +1,7 @@
 // Gradients of scalars or with given cotangents, and the grad mode of this thread.
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <vector>
@@ -13,12 +14,9 @@ namespace bidora {
 namespace {
 
 std::vector<at::Tensor> TensorList(Environment& environment, const Napi::Value& value, const char* argument) {
-  if (!value.IsArray()) throw ArgumentFailure{argument, "an array of Tensors", Describe(value.Env(), value)};
-  Napi::Array array = value.As<Napi::Array>();
   std::vector<at::Tensor> result;
-  result.reserve(array.Length());
-  for (uint32_t i = 0; i < array.Length(); i++) {
-    Napi::Value element = array.Get(i);
+  for (uint32_t i = 0, n = ArrayLength(value.Env(), value, argument, "an array of Tensors"); i < n; i++) {
+    Napi::Value element(value.Env(), ArrayElement(value.Env(), value, i));
     // A missing cotangent stands for ones.
     result.push_back(element.IsNull() || element.IsUndefined() ? at::Tensor() : environment.Tensor(element, argument));
   }
@@ -33,9 +31,10 @@ napi_value Grad(Environment& environment, const Napi::CallbackInfo& info) {
   std::vector<at::Tensor> gradients = torch::autograd::grad(outputs, inputs, cotangents, info[3].ToBoolean().Value(),
                                                             info[4].ToBoolean().Value(), info[5].ToBoolean().Value());
   napi_value result = nullptr;
-  napi_create_array_with_length(info.Env(), gradients.size(), &result);
+  Check(info.Env(), napi_create_array_with_length(info.Env(), gradients.size(), &result));
   for (size_t i = 0; i < gradients.size(); i++) {
-    napi_set_element(info.Env(), result, static_cast<uint32_t>(i), environment.Wrap(std::move(gradients[i])));
+    napi_value gradient = environment.Wrap(std::move(gradients[i]));
+    Check(info.Env(), napi_set_element(info.Env(), result, static_cast<uint32_t>(i), gradient));
   }
   return result;
 }

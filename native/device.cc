@@ -11,9 +11,14 @@ namespace bidora {
 
 namespace {
 
+// A device that is there: without a driver this throws libtorch's sentence.
 c10::Device CudaDevice(const Napi::CallbackInfo& info) {
-  c10::Device device = DeviceFromName(info[0].ToString(), "device");
+  c10::Device device = ToDevice(info.Env(), info[0], "device");
   if (!device.is_cuda()) throw ArgumentFailure{"device", "a CUDA device", "'" + device.str() + "'"};
+  at::globalContext().lazyInitDevice(c10::kCUDA);
+  int count = at::detail::getCUDAHooks().deviceCount();
+  if (device.index() >= count)
+    throw ArgumentFailure{"device", "one of " + std::to_string(count), "'" + device.str() + "'"};
   return device.has_index() ? device : c10::Device(c10::kCUDA, 0);
 }
 
@@ -55,6 +60,7 @@ napi_value CudaResetPeak(Environment&, const Napi::CallbackInfo& info) {
 }
 
 napi_value CudaEmptyCache(Environment&, const Napi::CallbackInfo& info) {
+  at::globalContext().lazyInitDevice(c10::kCUDA);
   c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
   return info.Env().Undefined();
 }

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+#include <c10/util/flat_hash_map.h>
 
 #include <cstdint>
 #include <memory>
@@ -17,28 +18,32 @@
 
 namespace bidora {
 
-// One JavaScript Tensor. It sits in exactly one scope's list while its tensor is held.
+struct Handle;
+
+// A list of handles that end together. Scope 0 is the root and never closes.
+struct Scope {
+  int64_t id = 0;
+  int64_t parent = 0;
+  Handle* first = nullptr;
+};
+
+// One JavaScript Tensor. While it holds a tensor it sits in exactly one scope's list.
 struct Handle {
   enum class State : uint8_t {
+    kFree,      // belongs to no object
     kLive,      // holds a tensor
     kDisposed,  // released by dispose() or a scope; JavaScript may still hold the object
     kDead,      // JavaScript has collected the object; the finalizer has not run yet
   };
   at::Tensor tensor;
-  c10::StorageImpl* storage = nullptr;  // key of the byte accounting
+  c10::StorageImpl* storage = nullptr;  // key of the byte accounting, never followed
   napi_ref reference = nullptr;         // weak
-  Environment* environment = nullptr;
+  Scope* scope = nullptr;
   Handle* previous = nullptr;
-  Handle* next = nullptr;
-  uint32_t scope = 0;
-  State state = State::kLive;
-  uint8_t disposed_by_scope = 0;
-};
-
-// A list of handles that end together. Scope 0 is the root and never closes.
-struct Scope {
-  uint32_t parent = 0;
-  Handle* first = nullptr;
+  Handle* next = nullptr;  // in the scope's list, or in the list of free handles
+  uint32_t index = 0;      // its place in the environment's table
+  State state = State::kFree;
+  bool disposed_by_scope = false;
 };
 
 // A file mapped into memory (storage.cc).
@@ -56,7 +61,6 @@ struct MemoryCounters {
 class Environment {
  public:
   explicit Environment(napi_env env);
-  ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
@@ -66,25 +70,27 @@ class Environment {
 
   // --- handles (tensor.cc)
   napi_value Wrap(at::Tensor tensor);
-  Handle* Unwrap(napi_value value) const;  // nullptr where the value is no Tensor
-  // The tensor behind a value; throws ArgumentFailure where it is none or was disposed.
-  const at::Tensor& Tensor(napi_value value, const char* argument) const;
-  bool Release(Handle* handle, Handle::State state);
-  void Finalize(Handle* handle);
-  void ReleaseAll();
+  Handle* Unwrap(napi_value value) const;  // nullptr where the value is no Tensor of this environment
+  // The handle or tensor behind a value; throw ArgumentFailure where it is none or was disposed.
+  Handle& LiveHandle(napi_value value, const char* argument) const;
+  const at::Tensor& Tensor(napi_value value, const char* argument) const { return LiveHandle(value, argument).tensor; }
+  bool Release(Handle& handle, Handle::State state);
 
   // --- reclaiming (tensor.cc)
-  void Sweep();
+  // Frees what JavaScript has dropped. Calls the garbage collector, so no user's code runs. `everything` forces the
+  // major collection too.
   void Reclaim(bool everything);
+  // Runs `work`; where memory runs out, reclaims and runs it once more.
+  template <typename Work>
+  auto RetryOutOfMemory(Work&& work) -> decltype(work());
 
   // --- scopes (scope.cc)
-  uint32_t OpenScope(uint32_t parent);
-  void CloseScope(uint32_t id, const std::vector<Handle*>& kept);
-  uint32_t EnterScope(uint32_t id);
-  uint32_t CurrentScope();
-  void MoveToScope(Handle* handle, uint32_t id);
-  uint32_t ParentOf(uint32_t id) const;
-  int64_t ReportedBytes() const { return reported_bytes_; }
+  int64_t OpenScope();
+  void CloseScope(int64_t id, const std::vector<Handle*>& kept);
+  int64_t EnterScope(int64_t id);
+  Scope& CurrentScope();
+  Scope& ScopeOrRoot(int64_t id);
+  void MoveToScope(Handle& handle, Scope& scope);
   size_t OpenScopes() const { return scopes_.size() - 1; }
   int async_scopes = 0;
 
@@ -97,32 +103,58 @@ class Environment {
   Napi::FunctionReference make_error;
   Napi::FunctionReference async_scope;  // () => id of the scope of the current asynchronous context, or 0
   Napi::FunctionReference collect_garbage;
+  Napi::FunctionReference array_buffer;  // JavaScript's own constructor
 
   MemoryCounters counters;
+  int64_t ReportedBytes() const { return reported_bytes_; }
 
   // --- mapped files (storage.cc)
   std::unordered_set<Mapping*> mappings;
   void Forget(Mapping* mapping);
 
-  // The environment ends: the state goes now, or with the last finalizer that still needs it.
+  // --- the end: tensors go first, while libtorch is whole; the state goes with the last finalizer that needs it
+  void ReleaseAll();
   void Close();
 
  private:
-  void Link(Handle* handle, uint32_t scope);
-  void Unlink(Handle* handle);
-  void Account(Handle* handle);
-  void Unaccount(Handle* handle);
+  Handle& TakeHandle();
+  void FreeHandle(Handle& handle);
+  Handle& HandleAt(uint32_t index) const { return chunks_[index / kChunk][index % kChunk]; }
+  void* KeyOf(const Handle& handle) const { return reinterpret_cast<void*>(tag_ | handle.index); }
+  static void Finalize(napi_env env, void* key, void* environment);
+  void Link(Handle& handle, Scope& scope);
+  void Unlink(Handle& handle);
+  void Account(Handle& handle);
+  void Unaccount(Handle& handle);
   void ReportBytes();
+  void Collect(bool minor);
+  void Sweep();
   void DeleteIfUnused();
+
+  static constexpr uint32_t kChunk = 1024;
+
+  // Handles that live as long as this environment and are used again. What a JavaScript object wraps is not a pointer
+  // but a key, the handle's index under a tag that no pointer has: objects that another addon, or another environment
+  // of this one, has wrapped are told apart without being followed.
+  std::vector<std::unique_ptr<Handle[]>> chunks_;
+  Handle* free_ = nullptr;
+  size_t wrapped_ = 0;  // handles whose finalizer is still to come
+  uintptr_t tag_;
+
+  // How many live handles share a storage, and the bytes that were counted for it.
+  struct Shared {
+    int64_t handles = 0;
+    int64_t bytes = 0;
+  };
+  ska::flat_hash_map<c10::StorageImpl*, Shared> storages_;
 
   napi_env env_;
   bool closing_ = false;  // tensors are gone, nothing more is reported to V8
   bool closed_ = false;   // Node has let go of the instance data
-  std::unordered_set<Handle*> handles_;  // every pointer that was ever wrapped and not yet finalized
-  std::unordered_map<uint32_t, Scope> scopes_;
-  std::unordered_map<c10::StorageImpl*, int64_t> storages_;  // how many live handles share each storage
-  uint32_t next_scope_ = 1;
-  uint32_t current_scope_ = 0;
+  std::unordered_map<int64_t, Scope> scopes_;
+  Scope* root_;
+  Scope* current_;  // root_ where no synchronous scope is running
+  int64_t next_scope_ = 1;
   int64_t reported_bytes_ = 0;
   int64_t byte_watermark_;
   int64_t count_watermark_;
@@ -130,6 +162,23 @@ class Environment {
   uint64_t seed_;
   std::unordered_map<int, at::Generator> generators_;  // by device index, -1 for the CPU
 };
+
+// The allocator of CPU tensors (allocator.cc), one for the process.
+void InstallAllocator();
+void TrimAllocator();
+int64_t AllocatorCachedBytes();
+
+template <typename Work>
+auto Environment::RetryOutOfMemory(Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    if (!IsOutOfMemory(error)) throw;
+  }
+  Reclaim(true);
+  TrimAllocator();
+  return work();
+}
 
 using Entry = napi_value (*)(Environment&, const Napi::CallbackInfo&);
 
@@ -145,11 +194,6 @@ template <Entry entry>
 void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New<Guarded<entry>>(exports.Env(), name));
 }
-
-// The allocator of CPU tensors (allocator.cc), one for the process.
-void InstallAllocator();
-void TrimAllocator();
-int64_t AllocatorCachedBytes();
 
 // One Init per concern, called by addon.cc in order.
 void InitTensor(Napi::Object exports);

@@ -1,21 +1,22 @@
 // One guard around every entry: whatever C++ throws becomes one typed JavaScript error. C++ writes no prose; it hands
-// over a kind, the op and the facts, and lib/tensor/errors.ts makes the sentence.
+// over a kind, the op and the facts, and lib/tensor/failure.ts makes the sentence.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
 #include <c10/util/Exception.h>
+#include <c10/util/FunctionRef.h>
 
-#include <exception>
-#include <new>
-#include <stdexcept>
+#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace bidora {
 
-// A JavaScript exception is already pending; unwind to the guard and return.
+class Environment;
+
+// A JavaScript exception is already pending, or JavaScript cannot run any more (a worker that is being terminated);
+// unwind to the guard and return.
 struct PendingException {};
 
 // A value from JavaScript that does not fit what an entry expects.
@@ -27,7 +28,7 @@ struct ArgumentFailure {
 
 // What the error factory in JavaScript receives.
 struct Failure {
-  const char* kind;  // 'argument' | 'torch' | 'memory' | 'internal'
+  const char* kind = "internal";  // 'argument' | 'torch' | 'memory' | 'internal'
   std::string op;
   std::string message;
   std::string argument;
@@ -36,42 +37,25 @@ struct Failure {
   std::vector<std::vector<int64_t>> shapes;
 };
 
-class Environment;
-void ThrowFailure(Environment& environment, const Failure& failure);
-
 // libtorch's CPU allocator reports exhaustion as a plain error, so its message has to be read.
-inline bool IsOutOfMemory(const std::string& message) {
-  return message.find("DefaultCPUAllocator") != std::string::npos || message.find("CUDA out of memory") != std::string::npos;
-}
+bool IsOutOfMemory(const c10::Error& error);
 
-// Runs `body`; on any C++ exception throws the matching JavaScript error and returns nullptr. `describe` adds op and shapes.
+// Throws PendingException where a call of Node-API failed because of JavaScript, std::runtime_error otherwise.
+void Check(napi_env env, napi_status status);
+
+// To be called in a catch block: throws the JavaScript error for the exception in flight. `describe` adds op and
+// shapes.
+void ReportException(Environment& environment, c10::function_ref<void(Failure&)> describe) noexcept;
+
+// Runs `body`; on any C++ exception throws the matching JavaScript error and returns nullptr.
 template <typename Body, typename Describe>
-napi_value Guard(Environment& environment, Body&& body, Describe&& describe) {
-  Failure failure;
+napi_value Guard(Environment& environment, Body&& body, Describe&& describe) noexcept {
   try {
     return body();
-  } catch (const PendingException&) {
-    return nullptr;
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-    return nullptr;
-  } catch (const ArgumentFailure& error) {
-    failure = {"argument", "", "", error.argument, error.expected, error.got, {}};
-  } catch (const c10::OutOfMemoryError& error) {
-    failure = {"memory", "", error.what_without_backtrace(), "", "", "", {}};
-  } catch (const c10::Error& error) {
-    std::string message = error.what_without_backtrace();
-    failure = {IsOutOfMemory(message) ? "memory" : "torch", "", message, "", "", "", {}};
-  } catch (const std::bad_alloc& error) {
-    failure = {"memory", "", error.what(), "", "", "", {}};
-  } catch (const std::exception& error) {
-    failure = {"torch", "", error.what(), "", "", "", {}};
   } catch (...) {
-    failure = {"internal", "", "an exception of an unknown type", "", "", "", {}};
+    ReportException(environment, describe);
+    return nullptr;
   }
-  describe(failure);
-  ThrowFailure(environment, failure);
-  return nullptr;
 }
 
 }  // namespace bidora

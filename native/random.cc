@@ -1,4 +1,5 @@
-// Generators of this environment. libtorch's default ones belong to the process, and two workers would disturb each other.
+// Generators of this environment. libtorch's default ones belong to the process, and two workers would disturb each
+// other.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
@@ -6,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 
@@ -18,6 +20,7 @@ at::Generator& Environment::GeneratorFor(const at::Device& device) {
   int index = device.is_cuda() ? std::max<int>(device.index(), 0) : -1;
   auto found = generators_.find(index);
   if (found == generators_.end()) {
+    if (device.is_cuda()) at::globalContext().lazyInitDevice(at::kCUDA);
     at::Generator generator = device.is_cuda()
                                   ? at::detail::getCUDAHooks().getNewGenerator(static_cast<c10::DeviceIndex>(index))
                                   : at::make_generator<at::CPUGeneratorImpl>(seed_);
@@ -37,27 +40,35 @@ void Environment::Seed(uint64_t seed) {
 
 namespace {
 
+at::Generator& Generator(Environment& environment, const Napi::Value& name) {
+  at::Device device = ToDevice(name.Env(), name, "device");
+  if (device.is_meta()) throw ArgumentFailure{"device", "one with a generator", "'meta'"};
+  return environment.GeneratorFor(device);
+}
+
 napi_value ManualSeed(Environment& environment, const Napi::CallbackInfo& info) {
   environment.Seed(static_cast<uint64_t>(ToInt64(info.Env(), info[0], "seed")));
   return info.Env().Undefined();
 }
 
 napi_value GetRngState(Environment& environment, const Napi::CallbackInfo& info) {
-  at::Generator& generator = environment.GeneratorFor(DeviceFromName(info[0].ToString(), "device"));
-  std::lock_guard<std::mutex> lock(generator.mutex());
-  at::Tensor state = generator.get_state();
-  Napi::Uint8Array bytes = Napi::Uint8Array::New(info.Env(), static_cast<size_t>(state.numel()));
-  std::memcpy(bytes.Data(), state.const_data_ptr(), static_cast<size_t>(state.numel()));
+  at::Generator& generator = Generator(environment, info[0]);
+  at::Tensor state;
+  {
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    state = generator.get_state();
+  }
+  Napi::Uint8Array bytes = Napi::Uint8Array::New(info.Env(), state.nbytes());
+  std::memcpy(bytes.Data(), state.const_data_ptr(), state.nbytes());
   return bytes;
 }
 
 napi_value SetRngState(Environment& environment, const Napi::CallbackInfo& info) {
-  if (!info[0].IsTypedArray()) throw ArgumentFailure{"state", "the bytes of getRngState", Describe(info.Env(), info[0])};
-  Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
-  at::Generator& generator = environment.GeneratorFor(DeviceFromName(info[1].ToString(), "device"));
+  at::Generator& generator = Generator(environment, info[1]);
+  Bytes bytes = ToBytesView(info.Env(), info[0], "state");
+  at::Tensor state = at::empty({static_cast<int64_t>(bytes.length)}, at::kByte);
+  if (bytes.length > 0) std::memcpy(state.mutable_data_ptr(), bytes.data, bytes.length);
   std::lock_guard<std::mutex> lock(generator.mutex());
-  at::Tensor state = at::empty({static_cast<int64_t>(bytes.ByteLength())}, at::kByte);
-  if (bytes.ByteLength() > 0) std::memcpy(state.mutable_data_ptr(), bytes.Data(), bytes.ByteLength());
   generator.set_state(state);
   return info.Env().Undefined();
 }

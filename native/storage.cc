@@ -66,7 +66,8 @@ Mapping& MappingOf(Environment& environment, const Napi::Value& value) {
   void* data = nullptr;
   if (value.IsExternal()) napi_get_value_external(value.Env(), value, &data);
   auto* mapping = static_cast<Mapping*>(data);
-  if (!environment.mappings.count(mapping)) throw ArgumentFailure{"mapping", "a mapped file", Describe(value.Env(), value)};
+  if (!environment.mappings.count(mapping))
+    throw ArgumentFailure{"mapping", "a mapped file", Describe(value.Env(), value)};
   return *mapping;
 }
 
@@ -81,12 +82,19 @@ const uint8_t* Range(const Mapping& mapping, int64_t offset, int64_t length) {
 
 // mapFile(path) => external
 napi_value MapFile(Environment& environment, const Napi::CallbackInfo& info) {
-  auto* mapping = new Mapping{MapRegion(info[0].ToString()), &environment};
-  environment.mappings.insert(mapping);
-  return Napi::External<Mapping>::New(info.Env(), mapping, [](Napi::Env, Mapping* gone) {
+  auto mapping = std::make_unique<Mapping>(Mapping{MapRegion(ToText(info.Env(), info[0], "path")), &environment});
+  auto drop = [](napi_env, void* data, void*) {
+    auto* gone = static_cast<Mapping*>(data);
     gone->environment->Forget(gone);
     delete gone;
-  });
+  };
+  environment.mappings.insert(mapping.get());
+  napi_value external = nullptr;
+  napi_status status = napi_create_external(info.Env(), mapping.get(), drop, nullptr, &external);
+  if (status != napi_ok) environment.mappings.erase(mapping.get());
+  Check(info.Env(), status);
+  mapping.release();
+  return external;
 }
 
 napi_value MappingLength(Environment& environment, const Napi::CallbackInfo& info) {
@@ -97,32 +105,29 @@ napi_value MappingLength(Environment& environment, const Napi::CallbackInfo& inf
 napi_value MappingBytes(Environment& environment, const Napi::CallbackInfo& info) {
   Mapping& mapping = MappingOf(environment, info[0]);
   int64_t length = ToInt64(info.Env(), info[2], "length");
-  const uint8_t* data = Range(mapping, ToInt64(info.Env(), info[1], "offset"), length);
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), static_cast<size_t>(length));
-  if (length > 0) std::memcpy(buffer.Data(), data, static_cast<size_t>(length));
+  const uint8_t* source = Range(mapping, ToInt64(info.Env(), info[1], "offset"), length);
+  void* target = nullptr;
+  napi_value buffer = NewArrayBuffer(environment, static_cast<size_t>(length), &target);
+  if (length > 0) std::memcpy(target, source, static_cast<size_t>(length));
   return buffer;
 }
 
-// mappingTensor(mapping, offset, length, shape, dtype) => Tensor over the file's bytes; a copy where they are not aligned
+// mappingTensor(mapping, offset, length, shape, dtype) => Tensor over the file's bytes; a copy where they are not
+// aligned
 napi_value MappingTensor(Environment& environment, const Napi::CallbackInfo& info) {
   Mapping& mapping = MappingOf(environment, info[0]);
   int64_t length = ToInt64(info.Env(), info[2], "length");
   const uint8_t* data = Range(mapping, ToInt64(info.Env(), info[1], "offset"), length);
-  std::vector<int64_t> shape = IntVector(info.Env(), info[3], "shape");
-  c10::ScalarType dtype = DtypeFromName(info[4].ToString(), "dtype");
-  int64_t element = static_cast<int64_t>(c10::elementSize(dtype));
-  int64_t expected = element;
-  for (int64_t size : shape) {
-    if (size < 0 || (size > 0 && expected > INT64_MAX / size)) throw ArgumentFailure{"shape", "sizes whose product fits 64 bits", std::to_string(size)};
-    expected *= size;
+  std::vector<int64_t> shape = ToIntVector(info.Env(), info[3], "shape");
+  c10::ScalarType dtype = ToDtype(info.Env(), info[4], "dtype");
+  size_t expected = ByteCount(shape, dtype);
+  if (expected != static_cast<size_t>(length)) {
+    throw ArgumentFailure{"length", std::to_string(expected) + " bytes for this shape and dtype",
+                          std::to_string(length)};
   }
-  if (expected != length) throw ArgumentFailure{"length", std::to_string(expected) + " bytes for this shape and dtype", std::to_string(length)};
-  if (length == 0) return environment.Wrap(at::empty(shape, at::TensorOptions(dtype)));
-  if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(element) != 0) {
-    at::Tensor copy = at::empty(shape, at::TensorOptions(dtype));
-    std::memcpy(copy.mutable_data_ptr(), data, static_cast<size_t>(length));
-    return environment.Wrap(std::move(copy));
-  }
+  AssertElements(data, expected, dtype);
+  if (length == 0 || reinterpret_cast<uintptr_t>(data) % c10::elementSize(dtype) != 0)
+    return environment.Wrap(CopyToTensor(data, expected, shape, dtype));
   // The tensor keeps the region mapped for as long as any view of it lives.
   std::shared_ptr<MappedRegion> region = mapping.region;
   at::Tensor tensor = at::from_blob(const_cast<uint8_t*>(data), shape, [region](void*) {}, at::TensorOptions(dtype));

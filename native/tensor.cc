@@ -1,8 +1,12 @@
 // JavaScript Tensors: wrapping, release, byte accounting, and the sweep that frees what JavaScript has already dropped.
 #include <ATen/core/Tensor.h>
+#include <c10/util/ScopeExit.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "convert.h"
 #include "environment.h"
@@ -11,26 +15,30 @@ namespace bidora {
 
 namespace {
 
-// Below these nothing is reclaimed by force. Above, a minor collection and a sweep run; whatever stays alive moves the mark.
+// Below these nothing is reclaimed by force. Above, a minor collection and a sweep run; whatever stays alive moves the
+// mark.
 constexpr int64_t kByteWatermark = 256LL << 20;
 constexpr int64_t kCountWatermark = 20'000;
 // V8 is told of changes in steps, not per tensor: each report may make it consider a collection.
 constexpr int64_t kReportStep = 8LL << 20;
 
-void FinalizeHandle(napi_env, void* data, void*) {
-  auto* handle = static_cast<Handle*>(data);
-  handle->environment->Finalize(handle);
+// The upper half of the keys of an environment. The top bit is never set in a pointer.
+uintptr_t NextTag() {
+  static std::atomic<uint32_t> environments{0};
+  return static_cast<uintptr_t>(0x80000000u | environments++) << 32;
 }
+constexpr uintptr_t kIndexMask = 0xffffffffu;
 
 }  // namespace
 
 Environment::Environment(napi_env env)
-    : env_(env), byte_watermark_(kByteWatermark), count_watermark_(kCountWatermark), seed_(c10::detail::getNonDeterministicRandom()) {
-  scopes_.emplace(0, Scope{});
-  handles_.reserve(4096);
-}
-
-Environment::~Environment() = default;
+    : tag_(NextTag()),
+      env_(env),
+      root_(&scopes_[0]),
+      current_(root_),
+      byte_watermark_(kByteWatermark),
+      count_watermark_(kCountWatermark),
+      seed_(c10::detail::getNonDeterministicRandom()) {}
 
 Environment& Environment::From(napi_env env) {
   void* data = nullptr;
@@ -38,47 +46,70 @@ Environment& Environment::From(napi_env env) {
   return *static_cast<Environment*>(data);
 }
 
-void Environment::Link(Handle* handle, uint32_t scope) {
-  auto found = scopes_.find(scope);
-  if (found == scopes_.end()) found = scopes_.find(0);
-  handle->scope = found->first;
-  handle->previous = nullptr;
-  handle->next = found->second.first;
-  if (handle->next) handle->next->previous = handle;
-  found->second.first = handle;
-}
-
-void Environment::Unlink(Handle* handle) {
-  if (handle->previous) {
-    handle->previous->next = handle->next;
-  } else {
-    scopes_[handle->scope].first = handle->next;
+Handle& Environment::TakeHandle() {
+  if (free_ == nullptr) {
+    auto first = static_cast<uint32_t>(chunks_.size() * kChunk);
+    chunks_.push_back(std::make_unique<Handle[]>(kChunk));
+    for (uint32_t i = kChunk; i-- > 0;) {
+      Handle& handle = HandleAt(first + i);
+      handle.index = first + i;
+      handle.next = free_;
+      free_ = &handle;
+    }
   }
-  if (handle->next) handle->next->previous = handle->previous;
-  handle->previous = handle->next = nullptr;
+  Handle& handle = *free_;
+  free_ = handle.next;
+  handle.disposed_by_scope = false;
+  return handle;
 }
 
-// Bytes count once for each distinct storage, however many views share it.
-void Environment::Account(Handle* handle) {
+void Environment::FreeHandle(Handle& handle) {
+  handle.state = Handle::State::kFree;
+  handle.reference = nullptr;
+  handle.next = free_;
+  free_ = &handle;
+}
+
+void Environment::Link(Handle& handle, Scope& scope) {
+  handle.scope = &scope;
+  handle.previous = nullptr;
+  handle.next = scope.first;
+  if (handle.next) handle.next->previous = &handle;
+  scope.first = &handle;
+}
+
+void Environment::Unlink(Handle& handle) {
+  if (handle.previous)
+    handle.previous->next = handle.next;
+  else
+    handle.scope->first = handle.next;
+  if (handle.next) handle.next->previous = handle.previous;
+  handle.previous = handle.next = nullptr;
+}
+
+// Bytes count once for each distinct storage, however many views share it, as they are when it is first seen: a storage
+// may be resized, or exchanged for another, while handles hold it.
+void Environment::Account(Handle& handle) {
   counters.live_tensors++;
-  if (!handle->tensor.has_storage()) return;
-  handle->storage = handle->tensor.storage().unsafeGetStorageImpl();
-  if (storages_[handle->storage]++ == 0) {
-    counters.live_bytes += static_cast<int64_t>(handle->storage->nbytes());
-    ReportBytes();
-  }
+  if (!handle.tensor.has_storage()) return;
+  handle.storage = handle.tensor.storage().unsafeGetStorageImpl();
+  Shared& shared = storages_[handle.storage];
+  if (shared.handles++ > 0) return;
+  // A tensor without memory (on the meta device, or of zeros that nobody has written) holds no bytes.
+  shared.bytes = handle.storage->data() == nullptr ? 0 : static_cast<int64_t>(handle.storage->nbytes());
+  counters.live_bytes += shared.bytes;
+  ReportBytes();
 }
 
-void Environment::Unaccount(Handle* handle) {
+void Environment::Unaccount(Handle& handle) {
   counters.live_tensors--;
-  if (!handle->storage) return;
-  auto found = storages_.find(handle->storage);
-  if (--found->second == 0) {
-    counters.live_bytes -= static_cast<int64_t>(handle->storage->nbytes());
-    storages_.erase(found);
-    ReportBytes();
-  }
-  handle->storage = nullptr;
+  if (!handle.storage) return;
+  auto found = storages_.find(handle.storage);
+  handle.storage = nullptr;
+  if (--found->second.handles > 0) return;
+  counters.live_bytes -= found->second.bytes;
+  storages_.erase(found);
+  ReportBytes();
 }
 
 void Environment::ReportBytes() {
@@ -91,23 +122,24 @@ void Environment::ReportBytes() {
 
 napi_value Environment::Wrap(at::Tensor tensor) {
   if (!tensor.defined()) {
-    napi_value null;
+    napi_value null = nullptr;
     napi_get_null(env_, &null);
     return null;
   }
-  if (!reclaiming_ && (counters.live_tensors >= count_watermark_ || counters.live_bytes >= byte_watermark_)) Reclaim(false);
-  napi_value constructor = tensor_class.Value();
+  if (counters.live_tensors >= count_watermark_ || counters.live_bytes >= byte_watermark_) Reclaim(false);
+  Scope& scope = CurrentScope();
   napi_value object = nullptr;
-  if (napi_new_instance(env_, constructor, 0, nullptr, &object) != napi_ok) throw PendingException();
-  auto* handle = new Handle;
-  handle->environment = this;
-  handle->tensor = std::move(tensor);
-  if (napi_wrap(env_, object, handle, FinalizeHandle, nullptr, &handle->reference) != napi_ok) {
-    delete handle;
-    throw PendingException();
+  Check(env_, napi_new_instance(env_, tensor_class.Value(), 0, nullptr, &object));
+  Handle& handle = TakeHandle();
+  napi_status wrapped = napi_wrap(env_, object, KeyOf(handle), Finalize, this, &handle.reference);
+  if (wrapped != napi_ok) {
+    FreeHandle(handle);
+    Check(env_, wrapped);
   }
-  handles_.insert(handle);
-  Link(handle, CurrentScope());
+  wrapped_++;
+  handle.state = Handle::State::kLive;
+  handle.tensor = std::move(tensor);
+  Link(handle, scope);
   Account(handle);
   counters.created++;
   return object;
@@ -115,39 +147,40 @@ napi_value Environment::Wrap(at::Tensor tensor) {
 
 Handle* Environment::Unwrap(napi_value value) const {
   void* data = nullptr;
-  // An object wrapped by another addon unwraps too; only pointers that were wrapped here are handles.
   if (napi_unwrap(env_, value, &data) != napi_ok) return nullptr;
-  auto* handle = static_cast<Handle*>(data);
-  return handles_.count(handle) ? handle : nullptr;
+  auto key = reinterpret_cast<uintptr_t>(data);
+  return (key & ~kIndexMask) == tag_ ? &HandleAt(static_cast<uint32_t>(key & kIndexMask)) : nullptr;
 }
 
-const at::Tensor& Environment::Tensor(napi_value value, const char* argument) const {
+Handle& Environment::LiveHandle(napi_value value, const char* argument) const {
   Handle* handle = Unwrap(value);
   if (!handle) throw ArgumentFailure{argument, "a Tensor", Describe(env_, value)};
-  if (handle->state != Handle::State::kLive) {
-    throw ArgumentFailure{argument, "a live Tensor",
-                          handle->disposed_by_scope ? "a Tensor that was disposed when its scope ended" : "a Tensor that was disposed"};
-  }
-  return handle->tensor;
+  if (handle->state == Handle::State::kLive) return *handle;
+  throw ArgumentFailure{
+      argument, "a live Tensor",
+      handle->disposed_by_scope ? "a Tensor that was disposed when its scope ended" : "a Tensor that was disposed"};
 }
 
 // Lets go of the tensor. False where it was let go before.
-bool Environment::Release(Handle* handle, Handle::State state) {
-  if (handle->state != Handle::State::kLive) return false;
-  handle->state = state;
+bool Environment::Release(Handle& handle, Handle::State state) {
+  if (handle.state != Handle::State::kLive) return false;
+  handle.state = state;
   Unlink(handle);
   Unaccount(handle);
-  handle->tensor.reset();
+  handle.tensor.reset();
   counters.disposed++;
   return true;
 }
 
-void Environment::Finalize(Handle* handle) {
-  Release(handle, Handle::State::kDead);
-  handles_.erase(handle);
-  if (handle->reference && !closing_) napi_delete_reference(env_, handle->reference);
-  delete handle;
-  DeleteIfUnused();
+// The object is gone. Node calls this when the event loop turns, and for all that are left when the environment ends.
+void Environment::Finalize(napi_env, void* key, void* data) {
+  auto* environment = static_cast<Environment*>(data);
+  Handle& handle = environment->HandleAt(static_cast<uint32_t>(reinterpret_cast<uintptr_t>(key) & kIndexMask));
+  environment->Release(handle, Handle::State::kDead);
+  napi_delete_reference(environment->env_, handle.reference);
+  environment->FreeHandle(handle);
+  environment->wrapped_--;
+  environment->DeleteIfUnused();
 }
 
 void Environment::Forget(Mapping* mapping) {
@@ -157,7 +190,8 @@ void Environment::Forget(Mapping* mapping) {
 
 void Environment::ReleaseAll() {
   closing_ = true;
-  for (Handle* handle : handles_) Release(handle, Handle::State::kDead);
+  for (auto& [id, scope] : scopes_)
+    while (scope.first) Release(*scope.first, Handle::State::kDead);
   generators_.clear();
 }
 
@@ -167,23 +201,23 @@ void Environment::Close() {
 }
 
 void Environment::DeleteIfUnused() {
-  if (closed_ && handles_.empty() && mappings.empty()) delete this;
+  if (closed_ && wrapped_ == 0 && mappings.empty()) delete this;
 }
 
-// Node-API runs finalizers only when the event loop turns, but a weak reference is empty as soon as V8 has collected its
-// object. So tensors that a synchronous loop has dropped are found here, in the same tick.
+// Node-API runs finalizers only when the event loop turns, but a weak reference is empty as soon as V8 has collected
+// its object. So tensors that a synchronous loop has dropped are found here, in the same tick.
 void Environment::Sweep() {
   counters.sweeps++;
   for (auto& [id, scope] : scopes_) {
     Handle* handle = scope.first;
     while (handle) {
-      napi_handle_scope inner;
+      napi_handle_scope inner = nullptr;
       napi_open_handle_scope(env_, &inner);
       for (int i = 0; i < 1024 && handle; i++) {
         Handle* next = handle->next;
         napi_value object = nullptr;
-        napi_get_reference_value(env_, handle->reference, &object);
-        if (!object && Release(handle, Handle::State::kDead)) counters.swept++;
+        napi_status read = napi_get_reference_value(env_, handle->reference, &object);
+        if (read == napi_ok && !object && Release(*handle, Handle::State::kDead)) counters.swept++;
         handle = next;
       }
       napi_close_handle_scope(env_, inner);
@@ -191,46 +225,51 @@ void Environment::Sweep() {
   }
 }
 
-// Minor collection first: garbage of a loop is young. `everything` forces the major one too (out of memory).
+void Environment::Collect(bool minor) {
+  napi_value argument = nullptr;
+  napi_value undefined = nullptr;
+  napi_value ignored = nullptr;
+  napi_get_boolean(env_, minor, &argument);
+  napi_get_undefined(env_, &undefined);
+  Check(env_, napi_call_function(env_, undefined, collect_garbage.Value(), 1, &argument, &ignored));
+  Sweep();
+}
+
+// Minor collection first: garbage of a loop is young.
 void Environment::Reclaim(bool everything) {
   if (reclaiming_ || collect_garbage.IsEmpty()) return;
   reclaiming_ = true;
-  auto collect = [this](bool minor) {
-    napi_value argument = nullptr;
-    napi_get_boolean(env_, minor, &argument);
-    napi_value undefined = nullptr;
-    napi_get_undefined(env_, &undefined);
-    napi_value ignored = nullptr;
-    if (napi_call_function(env_, undefined, collect_garbage.Value(), 1, &argument, &ignored) != napi_ok) {
-      reclaiming_ = false;
-      throw PendingException();
-    }
-    Sweep();
-  };
-  collect(true);
-  if (everything || counters.live_tensors > count_watermark_ * 3 / 4 || counters.live_bytes > byte_watermark_ * 3 / 4) collect(false);
+  auto done = c10::make_scope_exit([this] { reclaiming_ = false; });
+  Collect(true);
+  bool much = counters.live_tensors > count_watermark_ * 3 / 4 || counters.live_bytes > byte_watermark_ * 3 / 4;
+  if (everything || much) Collect(false);
   count_watermark_ = std::max(kCountWatermark, counters.live_tensors * 2);
   byte_watermark_ = std::max(kByteWatermark, counters.live_bytes + counters.live_bytes / 2);
-  reclaiming_ = false;
 }
 
 namespace {
 
-const at::Tensor& Self(Environment& environment, const Napi::CallbackInfo& info) { return environment.Tensor(info[0], "tensor"); }
+const at::Tensor& Self(Environment& environment, const Napi::CallbackInfo& info) {
+  return environment.Tensor(info[0], "tensor");
+}
 
 napi_value IsTensor(Environment& environment, const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), environment.Unwrap(info[0]) != nullptr);
 }
 
-napi_value IsDisposed(Environment& environment, const Napi::CallbackInfo& info) {
+// Live or not.
+Handle& AnyHandle(Environment& environment, const Napi::CallbackInfo& info) {
   Handle* handle = environment.Unwrap(info[0]);
   if (!handle) throw ArgumentFailure{"tensor", "a Tensor", Describe(info.Env(), info[0])};
-  return Napi::Boolean::New(info.Env(), handle->state != Handle::State::kLive);
+  return *handle;
+}
+
+napi_value IsDisposed(Environment& environment, const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), AnyHandle(environment, info).state != Handle::State::kLive);
 }
 
 napi_value Dispose(Environment& environment, const Napi::CallbackInfo& info) {
-  Handle* handle = environment.Unwrap(info[0]);
-  if (!handle) throw ArgumentFailure{"tensor", "a Tensor", Describe(info.Env(), info[0])};
+  Handle& handle = AnyHandle(environment, info);
   return Napi::Boolean::New(info.Env(), environment.Release(handle, Handle::State::kDisposed));
 }
 
@@ -281,7 +320,8 @@ napi_value IsContiguous(Environment& environment, const Napi::CallbackInfo& info
 napi_value SharesStorage(Environment& environment, const Napi::CallbackInfo& info) {
   const at::Tensor& a = environment.Tensor(info[0], "a");
   const at::Tensor& b = environment.Tensor(info[1], "b");
-  bool shared = a.has_storage() && b.has_storage() && a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
+  bool shared =
+      a.has_storage() && b.has_storage() && a.storage().unsafeGetStorageImpl() == b.storage().unsafeGetStorageImpl();
   return Napi::Boolean::New(info.Env(), shared);
 }
 

@@ -2,52 +2,44 @@
 #include <ATen/Functions.h>
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "convert.h"
 #include "environment.h"
 
 namespace bidora {
 
+void AssertElements(const uint8_t* data, size_t length, c10::ScalarType dtype) {
+  if (dtype != c10::ScalarType::Bool) return;
+  if (std::all_of(data, data + length, [](uint8_t byte) { return byte <= 1; })) return;
+  throw ArgumentFailure{"data", "bytes of 0 and 1 for bool", "others"};
+}
+
+at::Tensor CopyToTensor(const uint8_t* data, size_t length, at::IntArrayRef shape, c10::ScalarType dtype) {
+  at::Tensor tensor = at::empty(shape, at::TensorOptions(dtype));
+  if (length > 0) std::memcpy(tensor.mutable_data_ptr(), data, length);
+  return tensor;
+}
+
 namespace {
-
-struct Bytes {
-  const uint8_t* data;
-  size_t length;
-};
-
-// The bytes under a typed array or a Buffer.
-Bytes BytesOf(const Napi::Value& value, const char* argument) {
-  if (!value.IsTypedArray()) throw ArgumentFailure{argument, "a typed array", Describe(value.Env(), value)};
-  Napi::TypedArray array = value.As<Napi::TypedArray>();
-  Napi::ArrayBuffer buffer = array.ArrayBuffer();
-  return {static_cast<const uint8_t*>(buffer.Data()) + array.ByteOffset(), array.ByteLength()};
-}
-
-// How many bytes `shape` takes; refuses negative sizes and products that overflow.
-int64_t ByteCount(const std::vector<int64_t>& shape, c10::ScalarType dtype) {
-  int64_t bytes = static_cast<int64_t>(c10::elementSize(dtype));
-  for (int64_t size : shape) {
-    if (size < 0) throw ArgumentFailure{"shape", "sizes of 0 or more", std::to_string(size)};
-    if (size > 0 && bytes > std::numeric_limits<int64_t>::max() / size) throw ArgumentFailure{"shape", "a product that fits 64 bits", "a larger one"};
-    bytes *= size;
-  }
-  return bytes;
-}
 
 // fromBytes(typedArray, shape, dtype, device, requiresGrad): the array's bytes are the elements of `dtype`
 napi_value FromBytes(Environment& environment, const Napi::CallbackInfo& info) {
-  Bytes bytes = BytesOf(info[0], "data");
-  std::vector<int64_t> shape = IntVector(info.Env(), info[1], "shape");
-  c10::ScalarType dtype = DtypeFromName(info[2].ToString(), "dtype");
-  c10::Device device = DeviceFromName(info[3].ToString(), "device");
-  if (ByteCount(shape, dtype) != static_cast<int64_t>(bytes.length)) {
-    throw ArgumentFailure{"data", std::to_string(ByteCount(shape, dtype)) + " bytes for this shape and dtype", std::to_string(bytes.length)};
+  std::vector<int64_t> shape = ToIntVector(info.Env(), info[1], "shape");
+  c10::ScalarType dtype = ToDtype(info.Env(), info[2], "dtype");
+  c10::Device device = ToDevice(info.Env(), info[3], "device");
+  size_t expected = ByteCount(shape, dtype);
+  Bytes bytes = ToBytesView(info.Env(), info[0], "data");
+  if (expected != bytes.length) {
+    throw ArgumentFailure{"data", std::to_string(expected) + " bytes for this shape and dtype",
+                          std::to_string(bytes.length)};
   }
-  at::Tensor tensor = at::empty(shape, at::TensorOptions(dtype));
-  if (bytes.length > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.length);
-  if (!device.is_cpu()) tensor = tensor.to(device);
+  AssertElements(bytes.data, bytes.length, dtype);
+  at::Tensor tensor = environment.RetryOutOfMemory([&] {
+    at::Tensor copy = CopyToTensor(bytes.data, bytes.length, shape, dtype);
+    return device.is_cpu() ? copy : copy.to(device);
+  });
   if (info[4].ToBoolean()) tensor.set_requires_grad(true);
   return environment.Wrap(std::move(tensor));
 }
@@ -55,12 +47,14 @@ napi_value FromBytes(Environment& environment, const Napi::CallbackInfo& info) {
 // toBytes(tensor) => ArrayBuffer of its elements, contiguous, in its own dtype
 napi_value ToBytes(Environment& environment, const Napi::CallbackInfo& info) {
   at::Tensor tensor = environment.Tensor(info[0], "tensor").detach();
-  // A gradient that is zero everywhere may come without memory.
-  if (tensor._is_zerotensor()) tensor = tensor.clone();
-  tensor = tensor.to(at::kCPU).resolve_neg().contiguous();  // sync
-  size_t length = static_cast<size_t>(tensor.numel()) * tensor.element_size();
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), length);
-  if (length > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), length);
+  at::Tensor host = environment.RetryOutOfMemory([&] {
+    // A gradient that is zero everywhere may come without memory.
+    at::Tensor whole = tensor._is_zerotensor() ? tensor.clone() : tensor;
+    return whole.to(at::kCPU).resolve_neg().contiguous();  // sync
+  });
+  void* data = nullptr;
+  napi_value buffer = environment.RetryOutOfMemory([&] { return NewArrayBuffer(environment, host.nbytes(), &data); });
+  if (host.nbytes() > 0) std::memcpy(data, host.const_data_ptr(), host.nbytes());
   return buffer;
 }
 
@@ -69,13 +63,12 @@ napi_value Item(Environment& environment, const Napi::CallbackInfo& info) {
   const at::Tensor& tensor = environment.Tensor(info[0], "tensor");
   at::Scalar value = tensor.item();  // sync
   napi_value result = nullptr;
-  if (value.isBoolean()) {
+  if (value.isBoolean())
     napi_get_boolean(info.Env(), value.toBool(), &result);
-  } else if (tensor.scalar_type() == c10::ScalarType::Long) {
+  else if (tensor.scalar_type() == c10::ScalarType::Long)
     napi_create_bigint_int64(info.Env(), value.toLong(), &result);
-  } else {
+  else
     napi_create_double(info.Env(), value.toDouble(), &result);
-  }
   return result;
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { memoryStats, tensor, zeros } from '../../../lib/torch.ts'
+import { addon } from '../../../lib/tensor/index.ts'
+import { empty, memoryStats, reclaimMemory, tensor, zeros } from '../../../lib/torch.ts'
 
 describe('memory without scopes', function () {
   this.timeout(120_000)
@@ -25,6 +26,30 @@ describe('memory without scopes', function () {
       if (i % 1000 === 0) most = Math.max(most, memoryStats().liveTensors)
     }
     assert.ok(most > 1000 && most < 50_000, `live ${most}`)
+  })
+
+  it('a large result is made of memory that an earlier one has left', () => {
+    zeros([1024, 1024]).dispose()
+    const before = memoryStats().cachedBytes
+    assert.ok(before >= 4 * 2 ** 20)
+    const x = zeros([1000, 1024])
+    assert.ok(memoryStats().cachedBytes < before)
+    x.dispose()
+    assert.equal(memoryStats().cachedBytes, before)
+    reclaimMemory()
+    assert.equal(memoryStats().cachedBytes, 0)
+  })
+
+  it('counts the bytes of a storage as they were when it was first seen', () => {
+    const before = memoryStats().liveBytes
+    const x = tensor(new Float32Array(1000))
+    const resize = addon().bind('aten::resize_', '', false)
+    assert.equal(resize(x, [100_000]), x)
+    x.dispose()
+    assert.equal(memoryStats().liveBytes, before)
+    const meta = empty([1000], { device: 'meta' })
+    assert.equal(memoryStats().liveBytes, before)
+    meta.dispose()
   })
 
   it('reports its bytes to V8 in steps', () => {
