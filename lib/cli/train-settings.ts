@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { nearest } from '../data/nearest.ts'
 import { ConfigError } from '../errors.ts'
 import { ALIASES, FIELDS, type FieldName, MODEL_FIELDS, SHARED_FIELDS } from '../train/config.ts'
-import { nearest } from '../train/nearest.ts'
 import { flagOf, valueFromText } from '../train/settings.ts'
 
 /** Options of `train` that are no settings of a model or a training: what goes in. */

@@ -1,5 +1,11 @@
-/** The known name that a mistyped one is nearest to (case, dashes, underscores and spaces aside), if one is near. */
+/**
+ * The known name that a mistyped one is nearest to (case, dashes, underscores and spaces aside; two swapped letters are one
+ * slip), if one is near.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const swapped = Array.from(name.slice(1), (_, at) => name.slice(0, at) + name[at + 1] + name[at] + name.slice(at + 2))
+  const slip = known.find(candidate => swapped.includes(candidate))
+  if (slip !== undefined) return slip
   const plain = (word: string) => word.replaceAll(/[-_\s]/g, '').toLowerCase()
   const reach = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)))
   const ranked = known

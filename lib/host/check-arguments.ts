@@ -1,5 +1,5 @@
+import { nearest } from '../data/nearest.ts'
 import { ArgumentError, ConfigError } from '../errors.ts'
-import { nearest } from '../train/nearest.ts'
 import type { Source } from './chunks.ts'
 
 /*

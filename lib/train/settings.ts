@@ -1,3 +1,4 @@
+import { nearest } from '../data/nearest.ts'
 import { ConfigError } from '../errors.ts'
 import {
   ALIASES,
@@ -12,7 +13,6 @@ import {
   type Settings,
   SHARED_FIELDS,
 } from './config.ts'
-import { nearest } from './nearest.ts'
 import { accepts, allowed, defaultOf, type Field, type Method } from './field.ts'
 
 const field = (name: FieldName): Field<unknown> => FIELDS[name] as Field<unknown>
