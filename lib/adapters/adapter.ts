@@ -1,5 +1,5 @@
 import { ArgumentError } from '../errors.ts'
-import { detach, empty, zeros } from '../ops/index.ts'
+import { detach, empty, to, zeros } from '../ops/index.ts'
 import { Dropout, init, type Level, type Linear, Module, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
@@ -64,9 +64,9 @@ export class AdaptedLinear extends Module {
 
     // Adapters of 16-bit weights are float32: their steps are smaller than what 16 bits can add.
     const placement = { dtype: wideType(linear), device: linear.weight.device }
-    this.loraA = parameter(init.kaimingUniform(empty([rank, linear.inFeatures], placement), { a: Math.sqrt(5) }), {
-      level: 'lower',
-    })
+    // Drawn as float32 on the CPU, so that a seed gives the same start on every device and dtype.
+    const start = scope(() => to(init.kaimingUniform(empty([rank, linear.inFeatures]), { a: Math.sqrt(5) }), placement))
+    this.loraA = parameter(start, { level: 'lower' })
     this.loraB = parameter(zeros([linear.outFeatures, rank], placement), { level: 'lower' })
     this.scaling = loraAlpha / rank
     this.magnitudeAxis = magnitudeAxis

@@ -34,7 +34,7 @@ const advice: readonly [pattern: RegExp, code: string, todo: string, instead?: s
     'reduce the loss to one number, or pass { gradOutputs }',
   ],
   [
-    /Expected all tensors to be on the same device|but found at least two devices|is on cpu, different from other tensors on cuda/,
+    /Expected all tensors to be on the same device|but found at least two devices|is on cpu, different from other tensors on cuda|indices should be either on|expected device .* but got/,
     'DEVICE_MISMATCH',
     'move all tensors to one device with x.to({ device })',
   ],
