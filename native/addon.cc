@@ -16,12 +16,6 @@ napi_value Initialize(Environment& environment, const Napi::CallbackInfo& info) 
   if (hooks.Get("collectGarbage").IsFunction())
     environment.collect_garbage = Napi::Persistent(hooks.Get("collectGarbage").As<Napi::Function>());
   environment.array_buffer = Napi::Persistent(info.Env().Global().Get("ArrayBuffer").As<Napi::Function>());
-  // At the end of an environment Node has already dropped these; deleting them again would touch freed memory.
-  for (Napi::FunctionReference* reference :
-       {&environment.tensor_class, &environment.make_error, &environment.async_scope, &environment.collect_garbage,
-        &environment.array_buffer}) {
-    reference->SuppressDestruct();
-  }
   return info.Env().Undefined();
 }
 

@@ -1,5 +1,6 @@
 #include "convert.h"
 
+#include <ATen/Context.h>
 #include <ATen/ScalarOps.h>
 #include <ATen/core/List.h>
 #include <ATen/core/jit_type.h>
@@ -54,6 +55,18 @@ std::string Text(napi_env env, napi_value value) {
   Check(env, napi_get_value_string_utf8(env, value, text.data(), text.size(), &length));
   text.resize(length);
   return text;
+}
+
+std::optional<c10::Device> ParseDevice(const std::string& name) {
+  try {
+    c10::Device device(name);
+    bool known = device.is_cpu() || device.is_cuda() || device.is_meta();
+    // An index beyond libtorch's range comes back as another one.
+    if (known && device.str() == name) return device;
+  } catch (const std::exception&) {
+    // no device's name
+  }
+  return std::nullopt;
 }
 
 double ToDouble(napi_env env, napi_value value, const std::string& argument) {
@@ -283,18 +296,11 @@ c10::ScalarType ToDtype(napi_env env, napi_value value, const std::string& argum
 }
 
 c10::Device ToDevice(napi_env env, napi_value value, const std::string& argument) {
-  if (TypeOf(env, value) == napi_string) {
-    std::string name = Text(env, value);
-    try {
-      c10::Device device(name);
-      // An index beyond libtorch's range comes back as another one.
-      bool known = device.is_cpu() || device.is_cuda() || device.is_meta();
-      if (known && device.str() == name) return device;
-    } catch (const std::exception&) {
-      // falls through to the one sentence for both
-    }
-  }
-  throw ArgumentFailure{argument, "'cpu', 'cuda' or 'cuda:N'", Describe(env, value)};
+  std::optional<c10::Device> device = TypeOf(env, value) == napi_string ? ParseDevice(Text(env, value)) : std::nullopt;
+  if (!device) throw ArgumentFailure{argument, "'cpu', 'cuda' or 'cuda:N'", Describe(env, value)};
+  // Some operators use CUDA before they ask whether it is there, and then fail with an error that says little.
+  if (device->is_cuda()) at::globalContext().lazyInitDevice(c10::kCUDA);
+  return *device;
 }
 
 std::string Describe(napi_env env, napi_value value) {

@@ -11,11 +11,9 @@ namespace bidora {
 
 namespace {
 
-// A device that is there: without a driver this throws libtorch's sentence.
 c10::Device CudaDevice(const Napi::CallbackInfo& info) {
   c10::Device device = ToDevice(info.Env(), info[0], "device");
   if (!device.is_cuda()) throw ArgumentFailure{"device", "a CUDA device", "'" + device.str() + "'"};
-  at::globalContext().lazyInitDevice(c10::kCUDA);
   int count = at::detail::getCUDAHooks().deviceCount();
   if (device.index() >= count)
     throw ArgumentFailure{"device", "one of " + std::to_string(count), "'" + device.str() + "'"};

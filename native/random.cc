@@ -20,7 +20,6 @@ at::Generator& Environment::GeneratorFor(const at::Device& device) {
   int index = device.is_cuda() ? std::max<int>(device.index(), 0) : -1;
   auto found = generators_.find(index);
   if (found == generators_.end()) {
-    if (device.is_cuda()) at::globalContext().lazyInitDevice(at::kCUDA);
     at::Generator generator = device.is_cuda()
                                   ? at::detail::getCUDAHooks().getNewGenerator(static_cast<c10::DeviceIndex>(index))
                                   : at::make_generator<at::CPUGeneratorImpl>(seed_);

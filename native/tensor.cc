@@ -193,6 +193,9 @@ void Environment::ReleaseAll() {
   for (auto& [id, scope] : scopes_)
     while (scope.first) Release(*scope.first, Handle::State::kDead);
   generators_.clear();
+  // Here and not with the state: by then Node may have dropped these itself.
+  for (Napi::FunctionReference* function : {&tensor_class, &make_error, &async_scope, &collect_garbage, &array_buffer})
+    function->Reset();
 }
 
 void Environment::Close() {
