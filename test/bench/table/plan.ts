@@ -82,7 +82,8 @@ const common: FitOptions = { retrainEpochs: 3, batchSize: 32 }
  * by `rates.ts` inside the training rows (four fifths to train, one to score; seed 100; all runs in
  * `results/table/rates.jsonl`), never on a dev set:
  *
- * - head: 1e-2 and 3e-2 give SST-2 accuracies of 73.2 and 76.0; 3e-3, 1e-2 and 3e-2 STS-B Pearson -28.2, 0.0 and 21.0;
+ * - head: 1e-2 and 3e-2 (the highest tried) give SST-2 accuracies of 73.2 and 76.0; 3e-3, 1e-2 and 3e-2 STS-B Pearson
+ *   -28.2, 0.0 and 21.0;
  * - full: 5e-5 and 1e-4 give SST-2 accuracies of 87.6 and 88.9; 5e-5, 1e-4 and 2e-4 STS-B Pearson 59.0, 60.9 and 35.3;
  * - BiDoRA's upper level: 1e-3 and 3e-3 give MRPC losses of 0.6495 and 0.6491, no difference: the library's default.
  */
