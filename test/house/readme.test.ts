@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { isTableCurrent } from '../bench/table/markdown.ts'
+import { readResults, resultsFile } from '../bench/table/results.ts'
 import { root } from '../parity/golden.ts'
 
 const pages = ['README.md', ...['lib', 'native', 'test'].flatMap(folder => findPages(folder))]
@@ -51,5 +53,10 @@ describe('the READMEs', function () {
       }
     }
     assert.ok(count > 15)
+  })
+
+  it('show the table of the committed results', () => {
+    const current = isTableCurrent(readFileSync(join(root, 'README.md'), 'utf8'), readResults(resultsFile))
+    assert.ok(current, 'README.md: run `node dist/test/bench/table/readme.js`')
   })
 })
