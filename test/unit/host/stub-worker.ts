@@ -28,7 +28,7 @@ function stub(directory: string): ServedModel {
       const [first] = examples
       if (first?.text === 'explode') throw new DataError('BAD', 'fit: stub', { line: 3, call: () => 1 })
       if (first?.text === 'die') process.exit(7)
-      if (first?.text === 'throw later') setImmediate(() => Promise.reject(new Error('out of hand')))
+      if (first?.text === 'throw later') setTimeout(() => Promise.reject(new Error('out of hand')), 300)
       const steps = first?.text === 'endless' ? Number.POSITIVE_INFINITY : 5
       for (let step = 1; step <= steps; step++) {
         if (hooks?.shouldStop?.())
