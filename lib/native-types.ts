@@ -45,6 +45,10 @@ export interface NativeCounters {
   reportedBytes: number
   /** Bytes that the CPU allocator keeps for reuse, of the whole process. */
   cachedBytes: number
+  /** Bytes in use of CPU tensors of 64 KiB and more, of the whole process: what graphs hold too. */
+  usedBytes: number
+  /** The most of them since `resetPeakMemory`. */
+  peakUsedBytes: number
   openScopes: number
 }
 
@@ -77,6 +81,7 @@ export interface NativeAddon<Tensor extends object = object, DType extends strin
   sharesStorage(a: Tensor, b: Tensor): boolean
   counters(): NativeCounters
   reclaim(): void
+  resetPeak(): void
 
   fromBytes(
     data: ArrayBufferView,
@@ -98,7 +103,20 @@ export interface NativeAddon<Tensor extends object = object, DType extends strin
   ): (Tensor | null)[]
   isGradEnabled(): boolean
   setGradEnabled(enabled: boolean): boolean
+  autocastState(): number
+  autocastWith(state: number, dtype: DType | null, device: 'cpu' | 'cuda' | null): number
+  autocastEnter(state: number): number
+  autocastExit(before: number): void
+  checkpoint(
+    output: Tensor,
+    inputs: readonly Tensor[],
+    recompute: (cotangent: Tensor, inputs: Tensor[], needed: boolean[]) => (Tensor | null)[],
+  ): Tensor
   gradientNode(tensor: Tensor): string | null
+  forwardMode(primals: readonly Tensor[], tangents: readonly Tensor[], fn: () => readonly Tensor[]): (Tensor | null)[]
+  isForwardMode(): boolean
+  setTangentsSeen(enabled: boolean): boolean
+  hasTangent(tensor: Tensor): boolean
 
   scopeOpen(): number
   scopeClose(id: number, kept: readonly Tensor[]): void

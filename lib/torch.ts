@@ -17,6 +17,7 @@ export {
   moveToOuter,
   type Nested,
   reclaimMemory,
+  resetPeakMemory,
   resolveDevice,
   scope,
   setDeterministic,

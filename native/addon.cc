@@ -32,6 +32,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitTransfer(exports);
   InitDispatch(exports);
   InitAutograd(exports);
+  InitAutocast(exports);
+  InitCheckpoint(exports);
+  InitForward(exports);
   InitScope(exports);
   InitRandom(exports);
   InitDevice(exports);

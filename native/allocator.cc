@@ -62,6 +62,21 @@ class CachingAllocator final : public c10::Allocator {
     return cached_;
   }
 
+  size_t UsedBytes() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return used_;
+  }
+
+  size_t PeakBytes() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return reported_peak_;
+  }
+
+  void ResetPeak() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    reported_peak_ = used_;
+  }
+
  private:
   // malloc aligns to 16 bytes and can be asked for more, but answers that many times slower.
   static void* AllocateSmall(size_t bytes) {
@@ -127,6 +142,7 @@ class CachingAllocator final : public c10::Allocator {
   void CountLocked(size_t size) {
     used_ += size;
     peak_ = std::max(peak_, used_);
+    reported_peak_ = std::max(reported_peak_, used_);
     if (++taken_ % kWindow == 0) {
       last_peak_ = peak_;
       peak_ = used_;
@@ -186,8 +202,9 @@ class CachingAllocator final : public c10::Allocator {
   std::map<size_t, Bin> kept_;
   size_t cached_ = 0;
   size_t used_ = 0;
-  size_t peak_ = 0;       // of used_, in this window of blocks taken
-  size_t last_peak_ = 0;  // in the one before
+  size_t peak_ = 0;           // of used_, in this window of blocks taken
+  size_t last_peak_ = 0;      // in the one before
+  size_t reported_peak_ = 0;  // since somebody has reset it
   uint64_t taken_ = 0;
 };
 
@@ -216,5 +233,11 @@ void InstallAllocator() {
 void TrimAllocator() { Instance().Trim(); }
 
 int64_t AllocatorCachedBytes() { return static_cast<int64_t>(Instance().CachedBytes()); }
+
+int64_t AllocatorUsedBytes() { return static_cast<int64_t>(Instance().UsedBytes()); }
+
+int64_t AllocatorPeakBytes() { return static_cast<int64_t>(Instance().PeakBytes()); }
+
+void ResetAllocatorPeak() { Instance().ResetPeak(); }
 
 }  // namespace bidora

@@ -1,5 +1,8 @@
 // Gradients of scalars or with given cotangents, and the grad mode of this thread.
+#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/AutogradState.h>
+#include <c10/util/ScopeExit.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
@@ -28,6 +31,11 @@ napi_value Grad(Environment& environment, const Napi::CallbackInfo& info) {
   std::vector<at::Tensor> outputs = TensorList(environment, info[0], "outputs");
   std::vector<at::Tensor> inputs = TensorList(environment, info[1], "inputs");
   std::vector<at::Tensor> cotangents = TensorList(environment, info[2], "gradOutputs");
+  // A node that calls JavaScript must run on this thread, on whatever device its tensors are.
+  c10::AutogradState& state = c10::AutogradState::get_tls_state();
+  bool threads = state.get_multithreading_enabled();
+  if (environment.checkpoints > 0) state.set_multithreading_enabled(false);
+  auto restore = c10::make_scope_exit([&] { state.set_multithreading_enabled(threads); });
   std::vector<at::Tensor> gradients = torch::autograd::grad(outputs, inputs, cotangents, info[3].ToBoolean().Value(),
                                                             info[4].ToBoolean().Value(), info[5].ToBoolean().Value());
   napi_value result = nullptr;
@@ -46,7 +54,10 @@ napi_value IsGradEnabled(Environment&, const Napi::CallbackInfo& info) {
 // Returns the mode before.
 napi_value SetGradEnabled(Environment&, const Napi::CallbackInfo& info) {
   bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(info[0].ToBoolean().Value());
+  bool enabled = info[0].ToBoolean().Value();
+  at::GradMode::set_enabled(enabled);
+  // Differs from PyTorch: a weight that autocast has cast without a graph must not stand for it where there is one.
+  if (enabled != before) at::autocast::clear_cache();
   return Napi::Boolean::New(info.Env(), before);
 }
 

@@ -94,6 +94,9 @@ class Environment {
   size_t OpenScopes() const { return scopes_.size() - 1; }
   int async_scopes = 0;
 
+  // --- forward mode (forward.cc): whether tensors may carry tangents now
+  bool in_forward_mode = false;
+
   // --- random (random.cc)
   at::Generator& GeneratorFor(const at::Device& device);
   void Seed(uint64_t seed);
@@ -104,6 +107,9 @@ class Environment {
   Napi::FunctionReference async_scope;  // () => id of the scope of the current asynchronous context, or 0
   Napi::FunctionReference collect_garbage;
   Napi::FunctionReference array_buffer;  // JavaScript's own constructor
+
+  // --- gradient checkpointing (checkpoint.cc): nodes alive whose backward calls JavaScript
+  int checkpoints = 0;
 
   MemoryCounters counters;
   int64_t ReportedBytes() const { return reported_bytes_; }
@@ -167,6 +173,10 @@ class Environment {
 void InstallAllocator();
 void TrimAllocator();
 int64_t AllocatorCachedBytes();
+// Bytes of large blocks in use, and the most of them since the peak was last reset.
+int64_t AllocatorUsedBytes();
+int64_t AllocatorPeakBytes();
+void ResetAllocatorPeak();
 
 template <typename Work>
 auto Environment::RetryOutOfMemory(Work&& work) -> decltype(work()) {
@@ -200,6 +210,10 @@ void InitTensor(Napi::Object exports);
 void InitTransfer(Napi::Object exports);
 void InitDispatch(Napi::Object exports);
 void InitAutograd(Napi::Object exports);
+void InitAutocast(Napi::Object exports);
+void InitCheckpoint(Napi::Object exports);
+void InitForward(Napi::Object exports);
+void RegisterForwardRules();  // forward_rules.cc
 void InitScope(Napi::Object exports);
 void InitRandom(Napi::Object exports);
 void InitDevice(Napi::Object exports);

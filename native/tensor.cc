@@ -340,8 +340,15 @@ napi_value Counters(Environment& environment, const Napi::CallbackInfo& info) {
   set("sweeps", counters.sweeps);
   set("reportedBytes", environment.ReportedBytes());
   set("cachedBytes", AllocatorCachedBytes());
+  set("usedBytes", AllocatorUsedBytes());
+  set("peakUsedBytes", AllocatorPeakBytes());
   set("openScopes", static_cast<int64_t>(environment.OpenScopes()));
   return result;
+}
+
+napi_value ResetPeak(Environment&, const Napi::CallbackInfo& info) {
+  ResetAllocatorPeak();
+  return info.Env().Undefined();
 }
 
 napi_value ReclaimNow(Environment& environment, const Napi::CallbackInfo& info) {
@@ -369,6 +376,7 @@ void InitTensor(Napi::Object exports) {
   Export<SharesStorage>(exports, "sharesStorage");
   Export<Counters>(exports, "counters");
   Export<ReclaimNow>(exports, "reclaim");
+  Export<ResetPeak>(exports, "resetPeak");
 }
 
 }  // namespace bidora

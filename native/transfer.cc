@@ -24,6 +24,13 @@ at::Tensor CopyToTensor(const uint8_t* data, size_t length, at::IntArrayRef shap
 
 namespace {
 
+// A number on the host carries no tangent, and what is made of it would be wrong without a sign of it.
+const at::Tensor& RefuseDual(const at::Tensor& tensor) {
+  if (!tensor._fw_grad(0).defined()) return tensor;
+  throw ArgumentFailure{"tensor", "one without a tangent, to be read on the host",
+                        "one that jvp differentiates; read it after jvp, or inside noGrad as a constant"};
+}
+
 // fromBytes(typedArray, shape, dtype, device, requiresGrad): the array's bytes are the elements of `dtype`
 napi_value FromBytes(Environment& environment, const Napi::CallbackInfo& info) {
   std::vector<int64_t> shape = ToIntVector(info.Env(), info[1], "shape");
@@ -46,7 +53,7 @@ napi_value FromBytes(Environment& environment, const Napi::CallbackInfo& info) {
 
 // toBytes(tensor) => ArrayBuffer of its elements, contiguous, in its own dtype
 napi_value ToBytes(Environment& environment, const Napi::CallbackInfo& info) {
-  at::Tensor tensor = environment.Tensor(info[0], "tensor").detach();
+  at::Tensor tensor = RefuseDual(environment.Tensor(info[0], "tensor")).detach();
   at::Tensor host = environment.RetryOutOfMemory([&] {
     // A gradient that is zero everywhere may come without memory.
     at::Tensor whole = tensor._is_zerotensor() ? tensor.clone() : tensor;
@@ -60,7 +67,7 @@ napi_value ToBytes(Environment& environment, const Napi::CallbackInfo& info) {
 
 // item(tensor) => number, boolean or bigint (int64)
 napi_value Item(Environment& environment, const Napi::CallbackInfo& info) {
-  const at::Tensor& tensor = environment.Tensor(info[0], "tensor");
+  const at::Tensor& tensor = RefuseDual(environment.Tensor(info[0], "tensor"));
   at::Scalar value = tensor.item();  // sync
   napi_value result = nullptr;
   if (value.isBoolean())

@@ -1,3 +1,4 @@
+import { autocast } from '../autograd/autocast.ts'
 import { addcmul, addmm, mul, unsqueeze } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { checkFactors, type LinearOptions, type LoraLayer, loraLinear, mismatch } from './lora.ts'
@@ -21,7 +22,7 @@ export interface BidoraLayer extends DirectionLayer, LoraLayer {
  * costs it a second product; here dropout touches the low-rank path alone, as in LoRA. Without dropout both are equal.
  *
  * @param x `[..., in]`
- * @returns `[..., out]`, of the type of x
+ * @returns `[..., out]`, of the type of x; under autocast in its type, while the gain stays wide
  * @throws ShapeError where the tensors of the layer, or x, do not fit each other
  *
  * @example
@@ -34,7 +35,7 @@ export function bidoraLinear(x: Tensor, layer: BidoraLayer, options: LinearOptio
 
   // A 16-bit product times the float32 gain is float32 and rounded once, at the end: a gain near 1 keeps its digits.
   const y = loraLinear(x, { ...layer, bias: undefined }, options) // [..., out]
-  return cast(layer.bias ? addcmul(cast(layer.bias, gain.dtype), cast(y, gain.dtype), gain) : mul(y, gain), x.dtype)
+  return cast(layer.bias ? addcmul(cast(layer.bias, gain.dtype), cast(y, gain.dtype), gain) : mul(y, gain), y.dtype)
 }
 
 /**
@@ -52,7 +53,8 @@ export function mergedWeight(layer: BidoraLayer): Tensor {
 /** `weight + scaling * loraB loraA`, `[out, in]`, in float32 at least. */
 export function combinedWeight(layer: LoraLayer): Tensor {
   const wide = wideType(layer)
-  return addmm(cast(layer.weight, wide), cast(layer.loraB, wide), cast(layer.loraA, wide), { alpha: layer.scaling })
+  const { weight, loraA, loraB, scaling } = layer
+  return autocast(undefined, () => addmm(cast(weight, wide), cast(loraB, wide), cast(loraA, wide), { alpha: scaling }))
 }
 
 function checkMagnitude(where: string, layer: BidoraLayer): void {

@@ -1,3 +1,4 @@
+import { hasTangent } from '../autograd/forward.ts'
 import { noGrad } from '../autograd/mode.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
 
@@ -6,12 +7,12 @@ const known = new WeakMap<Tensor, { version: number; values: Map<string, Tensor>
 
 /**
  * A constant of a frozen weight: computed at the first call, again only after the weight was changed in place. A weight
- * that requires a gradient is not frozen; its value is then part of the graph and made anew each time.
+ * that requires a gradient (or has a tangent, under `jvp`) is not frozen; its value is then part of the graph and made anew each time.
  *
  * @param name what is computed; one name, one formula
  */
 export function constantOf(weight: Tensor, name: string, compute: () => Tensor): Tensor {
-  if (weight.requiresGrad) return compute()
+  if (weight.requiresGrad || hasTangent(weight)) return compute()
   let entry = known.get(weight)
   if (entry?.version !== weight.version) {
     forgetConstants(weight)

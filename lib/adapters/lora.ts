@@ -28,7 +28,7 @@ export interface LinearOptions {
  * forward or backward.
  *
  * @param x `[..., in]`
- * @returns `[..., out]`
+ * @returns `[..., out]`; under autocast in its type
  * @throws ShapeError where the tensors of the layer, or x, do not fit each other
  */
 export function loraLinear(x: Tensor, layer: LoraLayer, { dropout }: LinearOptions = {}): Tensor {
@@ -40,7 +40,7 @@ export function loraLinear(x: Tensor, layer: LoraLayer, { dropout }: LinearOptio
   const flat = reshape(x, [-1, width]) // [tokens, in]
   const input = dropout ? dropout(flat) : flat
   const low = linear(input, cast(loraA, x.dtype)) // [tokens, rank]
-  const y = addmm_(linear(flat, weight, bias ?? undefined), low, t(cast(loraB, x.dtype)), { alpha: scaling }) // [tokens, out]
+  const y = addmm_(linear(flat, weight, bias ?? undefined), low, t(cast(loraB, low.dtype)), { alpha: scaling }) // [tokens, out]
   return reshape(y, [...shape.slice(0, -1), out]) // [..., out]
 }
 

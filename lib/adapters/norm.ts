@@ -1,3 +1,4 @@
+import { autocast } from '../autograd/autocast.ts'
 import { noGrad } from '../autograd/mode.ts'
 import {
   add,
@@ -71,9 +72,13 @@ export interface LowRankTerms {
  *     added   = 2 rowsum(cross * R)
  *     squares = ||weight line||^2 + added
  *
- * The largest thing made here is `[lines, rank]`; the weight's own norms are computed once.
+ * The largest thing made here is `[lines, rank]`; the weight's own norms are computed once. Autocast is off here.
  */
 export function lowRankTerms(layer: DirectionLayer): LowRankTerms {
+  return autocast(undefined, () => termsOf(layer))
+}
+
+function termsOf(layer: DirectionLayer): LowRankTerms {
   const { weight, scaling } = layer
   const wide = wideType(layer)
   const isOut = layer.magnitudeAxis === 'out'

@@ -1,3 +1,4 @@
+import { autocast } from '../autograd/autocast.ts'
 import { ArgumentError } from '../errors.ts'
 import {
   add,
@@ -28,7 +29,8 @@ import { baseSquares, cast, type DirectionLayer, lowRankTerms, wideType } from '
 /**
  * The mean over layers of `|| Gram(direction) - I ||_F` (BiDoRA's regulariser as its code has it: not squared;
  * `method.md` 1.4). The Gram matrix is D D^T with axis 'out' and D^T D with axis 'in', D = V / ||V||; a zero line of V
- * is a zero line of D. The norm is part of the graph whatever `detachNorm` says; magnitudes do not enter.
+ * is a zero line of D. The norm is part of the graph whatever `detachNorm` says; magnitudes do not enter. Autocast is
+ * off here.
  *
  * @returns a scalar, float64 where a layer's weight is, else float32
  * @throws ArgumentError where there is no layer
@@ -42,7 +44,7 @@ export function orthogonality(layers: readonly DirectionLayer[]): Tensor {
       'ADAPTER_NONE',
       'orthogonality: expected at least one layer, got none; attach adapters first',
     )
-  return mean(stack(layers.map(gramDistance)))
+  return autocast(undefined, () => mean(stack(layers.map(gramDistance))))
 }
 
 /**

@@ -1,7 +1,8 @@
 import { addon, type Tensor } from '../tensor/index.ts'
+import { isForwardMode } from './forward.ts'
 
 export interface GradOptions {
-  /** Record the backward itself, for derivatives of the result. Default false. */
+  /** Record the backward itself, for derivatives of the result. Default false; inside `jvp` it always is. */
   createGraph?: boolean
   /** Keep the graph for another `grad`. Default: `createGraph`. */
   retainGraph?: boolean
@@ -31,5 +32,8 @@ export function grad(
   const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs } = options
   const list = Array.isArray(outputs) ? (outputs as readonly Tensor[]) : [outputs as Tensor]
   const cotangents = gradOutputs ?? list.map(() => null)
-  return addon().grad(list, inputs, cotangents, retainGraph, createGraph, allowUnused)
+  // Where results shall have tangents (`jvp`) the backward must be differentiable too: some of libtorch's take a shorter
+  // way otherwise, over values that carry no tangent (`linalg_solve` would be wrong without a sign of it).
+  const recorded = createGraph || isForwardMode()
+  return addon().grad(list, inputs, cotangents, retainGraph, recorded, allowUnused)
 }

@@ -1,4 +1,7 @@
+export { type AutocastOptions, type AutocastType, autocast, isAutocastEnabled } from './autocast.ts'
+export { type CheckpointOptions, checkpoint } from './checkpoint.ts'
 export { type CheckOptions, gradcheck, gradgradcheck } from './check.ts'
+export { hasTangent, isForwardMode, type JvpResult, jvp } from './forward.ts'
 export { type GradOptions, grad } from './grad.ts'
 export { enableGrad, isGradEnabled, noGrad } from './mode.ts'
 export { hessianVectorProduct, mixedProduct, vectorJacobian } from './products.ts'

@@ -2,12 +2,16 @@ import { ArgumentError } from '../errors.ts'
 import { addon } from '../tensor/index.ts'
 
 function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
-  const before = addon().setGradEnabled(enabled)
+  const native = addon()
+  const before = native.setGradEnabled(enabled)
+  // A constant for `grad` is one for `jvp` too: both differentiate the same function.
+  const seenBefore = native.isForwardMode() ? native.setTangentsSeen(enabled) : undefined
   let result: T
   try {
     result = fn()
   } finally {
-    addon().setGradEnabled(before)
+    native.setGradEnabled(before)
+    if (seenBefore !== undefined) native.setTangentsSeen(seenBefore)
   }
   // The mode belongs to the thread: after an await, other code would run under it.
   if (result instanceof Promise) {
@@ -20,7 +24,7 @@ function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
   return result
 }
 
-/** Runs `fn` without recording a graph. `fn` must be synchronous. */
+/** Runs `fn` without recording a graph; what it makes is a constant, for `jvp` as for `grad`. `fn` must be synchronous. */
 export function noGrad<T>(fn: () => T): T {
   return withMode(false, 'noGrad', fn)
 }

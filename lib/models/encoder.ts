@@ -1,3 +1,4 @@
+import { checkpoint } from '../autograd/index.ts'
 import { add, select, tanh } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import {
@@ -117,6 +118,8 @@ export class EncoderLayer extends Module {
 /** The stack of layers. */
 export class Encoder extends Module {
   readonly layer: EncoderLayer[]
+  /** Whether a layer's activations are computed again in the backward, which then has no second derivative. */
+  checkpointing = false
 
   constructor(config: EncoderConfig, placement: Placement) {
     super()
@@ -131,13 +134,30 @@ export class Encoder extends Module {
     const states = [input]
     let hidden = input
     for (const layer of this.layer) {
-      const output = scope(() => layer.forward(hidden, context)) // frees what only this layer used
+      const run = this.checkpointing ? checkpointed : plain
+      const output = scope(() => run(layer, hidden, context)) // frees what only this layer used
       if (options.every) states.push(output)
       else if (hidden !== input) hidden.dispose()
       hidden = output
     }
     return options.every ? states : [hidden]
   }
+}
+
+function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext): Tensor {
+  return layer.forward(hidden, context)
+}
+
+/** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
+function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext): Tensor {
+  const { bias, ...rest } = context
+  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest)
+  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
+}
+
+/** Switches gradient checkpointing of every encoder in a model on or off: memory of one layer, for one more forward. */
+export function useGradientCheckpointing(model: Module, enabled: boolean): void {
+  for (const [, module] of model.namedModules()) if (module instanceof Encoder) module.checkpointing = enabled
 }
 
 /** tanh(dense(first token)). */

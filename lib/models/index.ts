@@ -9,6 +9,7 @@ export {
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ProblemType } from './config.ts'
+export { useGradientCheckpointing } from './encoder.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { modelTypes } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'

@@ -1,3 +1,3 @@
-export { type LogitsOptions, logitsOf } from './logits.ts'
+export { type LogitsOptions, logitsOf, type Precision } from './logits.ts'
 export { argmax, logSumExp, sigmoid, softmax, softplus } from './scores.ts'
 export { type Prediction, type ProblemType, toPrediction } from './text-classification.ts'

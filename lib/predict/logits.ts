@@ -1,14 +1,18 @@
 import { setImmediate } from 'node:timers/promises'
-import { noGrad } from '../autograd/index.ts'
+import { autocast, noGrad } from '../autograd/index.ts'
 import { AbortError } from '../errors.ts'
 import { type SequenceClassifier, toBatch } from '../models/index.ts'
 import { scope } from '../tensor/index.ts'
 import { type EncodedIds, type PadOptions, padBatch } from '../text/index.ts'
 
+/** What products are computed in: bfloat16 under autocast, or the type of the weights (float32). */
+export type Precision = 'float32' | 'bfloat16'
+
 export interface LogitsOptions {
   /** Texts a forward pass. */
   readonly batchSize: number
   readonly padding: PadOptions
+  readonly precision?: Precision
   /** Asked between batches: true ends the work with an AbortError. */
   readonly shouldStop?: (() => boolean) | undefined
 }
@@ -23,7 +27,7 @@ export interface LogitsOptions {
 export async function logitsOf(
   model: SequenceClassifier,
   encoded: readonly EncodedIds[],
-  { batchSize, padding, shouldStop = () => false }: LogitsOptions,
+  { batchSize, padding, precision = 'float32', shouldStop = () => false }: LogitsOptions,
 ): Promise<Float64Array[]> {
   const device = model.parameters()[0]!.device
   const result = new Array<Float64Array>(encoded.length)
@@ -44,7 +48,8 @@ export async function logitsOf(
             ),
             device,
           )
-          return model.forward(batch).logits.data() // sync
+          const forward = () => model.forward(batch).logits.data() // sync
+          return precision === 'float32' ? forward() : autocast(precision, forward)
         }),
       )
       const width = flat.length / places.length

@@ -39,6 +39,11 @@ export function memoryStats(): NativeCounters {
   return addon().counters()
 }
 
+/** Begins `peakUsedBytes` anew, at what is in use now. */
+export function resetPeakMemory(): void {
+  addon().resetPeak()
+}
+
 /** Collects garbage and frees the tensors that nobody holds any more, now. */
 export function reclaimMemory(): void {
   addon().reclaim()

@@ -50,6 +50,12 @@ const advice: readonly [pattern: RegExp, code: string, todo: string, instead?: s
     'expected a libtorch with CUDA for device "cuda", got one for the CPU alone',
   ],
   [
+    /Trying to use forward AD with|Trying to set a forward gradient/,
+    'NO_FORWARD_DERIVATIVE',
+    "differentiate backwards instead (`exact`: way 'double-backward'), or compute it of other operators",
+    'expected an operator with a derivative in forward mode, got one without',
+  ],
+  [
     /derivative for .* is not implemented|is not differentiable/,
     'NO_DERIVATIVE',
     'this operator has no derivative of that order',
@@ -86,7 +92,13 @@ export function failureToError(failure: NativeFailure): BidoraError {
     )
   }
   for (const [pattern, code, todo, instead] of advice) {
-    if (pattern.test(message)) return new TorchError(code, `${where}: ${instead ?? message}${shapes}; ${todo}`, details)
+    if (!pattern.test(message)) continue
+    if (code === 'NO_FORWARD_DERIVATIVE') {
+      // Only the message knows it: the operator that was called is often made of others, and a backward pass of many.
+      details.op = /forward AD with (?:aten::)?(\S+)/.exec(message)?.[1] ?? where
+      return new TorchError(code, `${details.op}: ${instead}${shapes}; ${todo}`, details)
+    }
+    return new TorchError(code, `${where}: ${instead ?? message}${shapes}; ${todo}`, details)
   }
   if (failure.shapes.length > 0 && shapeMessage.test(message)) {
     return new ShapeError('SHAPE', `${where}: ${message}${shapes}`, details)

@@ -8,6 +8,7 @@ export {
   libtorchVersion,
   memoryStats,
   reclaimMemory,
+  resetPeakMemory,
   resolveDevice,
   setDeterministic,
   setNumThreads,

@@ -140,7 +140,11 @@ export class Tensor {
   }
 
   toString(): string {
-    return this.disposed ? 'Tensor(disposed)' : formatTensor(this)
+    if (this.disposed) return 'Tensor(disposed)'
+    // Its elements are not read on the host while `jvp` differentiates it.
+    if (addon().hasTangent(this))
+      return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device}, with a tangent)`
+    return formatTensor(this)
   }
 
   [inspect.custom](): string {

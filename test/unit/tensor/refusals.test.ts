@@ -99,6 +99,7 @@ describe('no input from JavaScript crashes the process', () => {
       'setNumThreads',
       'setDeterministic',
       'setGradEnabled',
+      'setTangentsSeen',
     ])
     let calls = 0
     let thrown = 0
