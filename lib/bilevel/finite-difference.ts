@@ -1,17 +1,7 @@
-import { noGrad } from '../autograd/mode.ts'
-import { ArgumentError } from '../errors.ts'
-import { add, clone, div, foreachAdd, foreachCopy_, foreachSub, mul, reciprocal, sub } from '../ops/index.ts'
-import { scope, type Tensor } from '../tensor/index.ts'
-import {
-  type Batches,
-  type BilevelProblem,
-  evaluate,
-  gradientsOf,
-  type Hypergradient,
-  upperGradients,
-} from './problem.ts'
-import { repeatable } from './random.ts'
-import { norm } from './vector.ts'
+import { sub } from '../ops/index.ts'
+import { centralDifference } from './central-difference.ts'
+import { checkNumber } from './options.ts'
+import { type Batches, type BilevelProblem, type Hypergradient, upperGradients } from './problem.ts'
 
 export interface FiniteDifferenceOptions {
   /** Length of the step along v, over all lower parameters together; 0.01 as published. */
@@ -37,42 +27,14 @@ export function finiteDifference<LowerBatch, UpperBatch>(
   { lowerBatch, upperBatch }: Batches<LowerBatch, UpperBatch>,
   { radius = 0.01 }: FiniteDifferenceOptions,
 ): Hypergradient {
-  if (!(radius > 0 && Number.isFinite(radius))) {
-    throw new ArgumentError(
-      'BILEVEL_RADIUS',
-      `finite-difference: expected a radius above 0, got ${radius}; 0.01 is the published one`,
-      { radius },
-    )
-  }
+  checkNumber(
+    'finite-difference',
+    'radius',
+    radius,
+    { above: 0 },
+    'the length of the step along v; 0.01 is the published one',
+  )
   const { upperLoss, vector, direct } = upperGradients(problem, upperBatch)
-  const epsilon = mul(reciprocal(add(norm(vector), 1e-15)), radius) // a float64 scalar that stays on its device: no sync
-  const [plus, minus] = atBothPoints(
-    problem,
-    lowerBatch,
-    vector.map(v => mul(v, epsilon)),
-  )
-  const gradients = direct.map((g, i) => sub(g, div(sub(plus[i]!, minus[i]!), mul(epsilon, 2))))
-  return { gradients, upperLoss }
-}
-
-/** grad_M lowerLoss at V + offsets and at V - offsets; V is the same to the bit afterwards, also when a loss throws. */
-function atBothPoints<LowerBatch>(
-  problem: BilevelProblem<LowerBatch, never>,
-  lowerBatch: LowerBatch,
-  offsets: Tensor[],
-): [Tensor[], Tensor[]] {
-  const { lowerParameters, upperParameters } = problem
-  const saved = noGrad(() => lowerParameters.map(parameter => clone(parameter)))
-  const moveTo = (point: Tensor[]) => noGrad(() => void foreachCopy_([...lowerParameters], point))
-  const evaluation = repeatable(lowerParameters, () =>
-    scope(() => gradientsOf(evaluate(problem, 'lowerLoss', lowerBatch), upperParameters)),
-  )
-  try {
-    moveTo(foreachAdd(saved, offsets))
-    const plus = evaluation()
-    moveTo(foreachSub(saved, offsets))
-    return [plus, evaluation()]
-  } finally {
-    moveTo(saved)
-  }
+  const implicit = centralDifference(problem, lowerBatch, vector, radius)
+  return { gradients: direct.map((g, i) => sub(g, implicit[i]!)), upperLoss }
 }

@@ -1,4 +1,4 @@
-import { type BilevelProblem, evaluate, gradientsOf, type Batches, type Hypergradient } from './problem.ts'
+import { type Batches, type BilevelProblem, type Hypergradient, lossGradients } from './problem.ts'
 
 /**
  *     hypergradient = grad_M upperLoss(V, M)
@@ -9,6 +9,6 @@ export function firstOrder<LowerBatch, UpperBatch>(
   problem: BilevelProblem<LowerBatch, UpperBatch>,
   { upperBatch }: Batches<LowerBatch, UpperBatch>,
 ): Hypergradient {
-  const loss = evaluate(problem, 'upperLoss', upperBatch)
-  return { gradients: gradientsOf(loss, problem.upperParameters), upperLoss: loss.detach() }
+  const { loss, gradients } = lossGradients(problem, 'upperLoss', upperBatch, problem.upperParameters)
+  return { gradients, upperLoss: loss }
 }

@@ -1,7 +1,10 @@
 import { grad } from '../autograd/grad.ts'
+import { mixedProduct } from '../autograd/products.ts'
 import { ArgumentError } from '../errors.ts'
 import { zerosLike } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { type Accumulable, weightedSum } from './accumulation.ts'
+import type { Diagnostics } from './diagnostics.ts'
 
 /**
  * A problem of two levels, as plain data:
@@ -24,14 +27,22 @@ export interface BilevelProblem<LowerBatch = unknown, UpperBatch = LowerBatch> {
 /** The two batches that one hypergradient is made of. */
 export interface Batches<LowerBatch, UpperBatch> {
   /** The batch of the lower step just taken (`method.md` 1.3, point 3). */
-  lowerBatch: LowerBatch
-  upperBatch: UpperBatch
+  lowerBatch: Accumulable<LowerBatch>
+  upperBatch: Accumulable<UpperBatch>
+}
+
+/** Both batches as one method wants them: `unrolled` with `steps` an array of lower ones, all others one. */
+export interface MethodBatches<LowerBatch, UpperBatch> {
+  lowerBatch: Accumulable<LowerBatch> | readonly Accumulable<LowerBatch>[]
+  upperBatch: Accumulable<UpperBatch>
 }
 
 /** What every method gives: the hypergradient, one tensor per upper parameter, and the upper loss it was made from. */
 export interface Hypergradient {
   gradients: Tensor[]
   upperLoss: Tensor
+  /** Of the methods that make a series for the inverse Hessian: how it went. */
+  diagnostics?: Diagnostics
 }
 
 /** Every method of the table is one function of this type; methods differ only inside their file. */
@@ -71,7 +82,8 @@ export function checkProblem(where: string, problem: BilevelProblem<never, never
 }
 
 /**
- * Evaluates one of the two losses.
+ * Evaluates one of the two losses on one plain batch. Methods go through the functions below it, which take a batch
+ * in parts too.
  *
  * @throws ArgumentError where it is no scalar or depends on no parameter.
  */
@@ -104,20 +116,45 @@ export function gradientsOf(loss: Tensor, parameters: readonly Tensor[]): Tensor
   return parameters.map((parameter, index) => gradients[index] ?? zerosLike(parameter))
 }
 
+/** One of the losses (its value, without a graph) and its gradients, from one traversal of each part's graph. */
+export function lossGradients<Name extends 'lowerLoss' | 'upperLoss', Batch>(
+  problem: Record<Name, (batch: Batch) => Tensor>,
+  name: Name,
+  batch: Accumulable<Batch>,
+  parameters: readonly Tensor[],
+): { loss: Tensor; gradients: Tensor[] } {
+  const [loss, ...gradients] = weightedSum(batch, part => {
+    const value = evaluate(problem, name, part)
+    return [value.detach(), ...gradientsOf(value, parameters)]
+  })
+  return { loss: loss!, gradients }
+}
+
 /**
  * The upper loss with its gradients for both levels, from one traversal of its graph: `vector` for the lower
  * parameters (`v` of the formulas), `direct` for the upper ones.
  */
 export function upperGradients<UpperBatch>(
   problem: BilevelProblem<never, UpperBatch>,
-  upperBatch: UpperBatch,
+  upperBatch: Accumulable<UpperBatch>,
 ): { upperLoss: Tensor; vector: Tensor[]; direct: Tensor[] } {
-  const loss = evaluate(problem, 'upperLoss', upperBatch)
   const { lowerParameters, upperParameters } = problem
-  const gradients = gradientsOf(loss, [...lowerParameters, ...upperParameters])
+  const { loss, gradients } = lossGradients(problem, 'upperLoss', upperBatch, [...lowerParameters, ...upperParameters])
   return {
-    upperLoss: loss.detach(),
+    upperLoss: loss,
     vector: gradients.slice(0, lowerParameters.length),
     direct: gradients.slice(lowerParameters.length),
   }
+}
+
+/** `[ d2 lowerLoss / dothers dV ] vector` by double backward, one tensor for each of `others`. */
+export function lowerMixedProduct<LowerBatch>(
+  problem: BilevelProblem<LowerBatch, never>,
+  lowerBatch: Accumulable<LowerBatch>,
+  others: readonly Tensor[],
+  vector: readonly Tensor[],
+): Tensor[] {
+  return weightedSum(lowerBatch, part =>
+    mixedProduct(evaluate(problem, 'lowerLoss', part), problem.lowerParameters, others, vector),
+  )
 }

@@ -3,6 +3,7 @@ import { type BilevelProblem, step } from '../../lib/bilevel/index.ts'
 import { AdamW, learningRateAt, type Optimizer, SGD } from '../../lib/optim/index.ts'
 import { crossEntropyLoss, linear, select, tanh } from '../../lib/ops/index.ts'
 import { keep, scope, type Tensor } from '../../lib/tensor/index.ts'
+import { Level } from '../../lib/train/level.ts'
 import { assertClose, openGolden, type TensorReference } from './adapters-golden.ts'
 
 type Named = Record<string, TensorReference>
@@ -31,6 +32,7 @@ interface BettyCase {
   radius: number
   scaling: number
   unrollSteps: number
+  rollBack: boolean
   initial: { lower: Named; upper: Named; frozen: Named }
   lowerBatches: { x: TensorReference; y: TensorReference }
   upperBatches: { x: TensorReference; y: TensorReference }
@@ -113,6 +115,26 @@ function updater(
   return { update, optimizer }
 }
 
+/** The level as `train` makes it, which can be rolled back: its schedule counts one step a round. */
+function levelOf(
+  { lower: { lr, betas, eps, weightDecay }, schedule }: BettyCase,
+  named: Record<string, Tensor>,
+): Level {
+  return new Level({
+    parameters: Object.entries(named),
+    schedule: {
+      kind: 'linear',
+      learningRate: lr,
+      steps: schedule!.totalSteps,
+      warmupSteps: schedule!.warmupSteps,
+    },
+    decayOf: () => weightDecay,
+    clip: 0,
+    betas: betas!,
+    eps: eps!,
+  })
+}
+
 describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
   for (const one of golden.cases.cases) {
     it(one.id, () => {
@@ -126,6 +148,7 @@ describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
         lowerParameters: Object.values(lower),
         upperParameters: Object.values(upper),
       }
+      const level = one.rollBack ? levelOf(one, lower) : undefined
       const lowerUpdater = updater(one, Object.values(lower), one.lower, one.unrollSteps)
       const upperUpdater = updater(one, Object.values(upper), one.upper, 1)
       try {
@@ -150,7 +173,8 @@ describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
                 },
                 {
                   hypergradient: { method: 'finite-difference', radius: one.radius },
-                  updateLower: lowerUpdater.update,
+                  updateLower: level?.update ?? lowerUpdater.update,
+                  ...(level ? { markLower: level.mark } : {}),
                   updateUpper: gradients => {
                     for (const [name, reference] of Object.entries(expected.lower))
                       assertClose(lower[name]!, golden.tensor(reference), `${where} ${name}`, tolerance)
@@ -169,6 +193,7 @@ describe('twenty rounds against the real Betty 0.2.1 (float64)', () => {
           )
         })
       } finally {
+        level?.dispose()
         for (const { optimizer } of [lowerUpdater, upperUpdater]) optimizer.dispose()
         for (const { weight } of layers) forgetConstants(weight)
         for (const value of [lower, upper, frozen].flatMap(named => Object.values(named))) value.dispose()

@@ -96,7 +96,17 @@ describe('hypergradients against the golden numbers', () => {
           assertClose(problem.layer.loraB, one.loraB, 'loraB', tolerance)
         }))
 
-      for (const method of METHOD_NAMES) {
+      if (one.hypergradient.unrolled)
+        it('unrolled, from where the step starts', () =>
+          withProblem(one, problem => {
+            const { lowerBatch, upperBatch } = file
+            const choice = { method: 'unrolled', learningRate: file.learningRate } as const
+            const [gradient] = hypergradient(problem, { lowerBatch, upperBatch, ...choice })
+            assertClose(gradient!, one.hypergradient.unrolled!, 'unrolled', tolerance)
+            assertClose(problem.layer.loraA, file.loraA, 'loraA is as before', { absolute: 0 })
+          }))
+
+      for (const method of METHOD_NAMES.filter(name => name !== 'unrolled' && name in one.hypergradient)) {
         it(`a round with ${method}`, () =>
           withProblem(one, problem => {
             let given: Tensor | undefined

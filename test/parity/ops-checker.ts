@@ -22,8 +22,8 @@ export interface OpCase {
 }
 
 const functions = torch as unknown as Record<string, (...values: unknown[]) => unknown>
-const rows = new Map(table.map((row, index) => [`aten::${row.op}`, index]))
-const reductions = ['none', 'mean', 'sum']
+export const rows = new Map(table.map((row, index) => [`aten::${row.op}`, index]))
+export const reductions = ['none', 'mean', 'sum']
 
 /** Runs golden samples of the table's rows on a device and compares with what PyTorch gave on the CPU. */
 export class OpsChecker {
@@ -211,7 +211,7 @@ export class OpsChecker {
   }
 }
 
-function read(json: Json, tensor: (name: string) => Tensor): unknown {
+export function read(json: Json, tensor: (name: string) => Tensor): unknown {
   if (json === 'inf') return Number.POSITIVE_INFINITY
   if (json === '-inf') return Number.NEGATIVE_INFINITY
   if (json === 'nan') return Number.NaN
@@ -221,7 +221,7 @@ function read(json: Json, tensor: (name: string) => Tensor): unknown {
   return keys ? keys.map(name => (name === null ? null : tensor(name))) : tensor(key as string)
 }
 
-function call(index: number, values: Record<string, unknown>): unknown {
+export function call(index: number, values: Record<string, unknown>): unknown {
   const { row, positional, options } = signatureAt(index)
   const js = (argument: OpArgument): unknown => values[argument.name]
   const given = options.filter(argument => values[argument.name] !== undefined)
@@ -230,16 +230,16 @@ function call(index: number, values: Record<string, unknown>): unknown {
   return (functions[row.name] as (...v: unknown[]) => unknown)(...list)
 }
 
-function copies(value: unknown): unknown {
+export function copies(value: unknown): unknown {
   return value instanceof Tensor ? value.clone() : (value as Tensor[]).map(tensor => tensor.clone())
 }
 
-function flat(value: unknown): Tensor[] {
+export function flat(value: unknown): Tensor[] {
   if (value instanceof Tensor) return [value]
   return Array.isArray(value) ? value.flatMap(flat) : []
 }
 
-function zip(a: readonly Tensor[], b: readonly Tensor[]): [Tensor, Tensor][] {
+export function zip(a: readonly Tensor[], b: readonly Tensor[]): [Tensor, Tensor][] {
   assert.equal(a.length, b.length)
   return a.map((tensor, i) => [tensor, b[i] as Tensor])
 }

@@ -4,7 +4,8 @@ Betty rebuilds each optimizer over `trainable_parameters()`, by default every pa
 name theirs, so the pretrained weights and biases stay frozen. Order of a round, as Betty's `step_normal` runs it:
 lower loss, backward, lower optimizer, lower scheduler; then upper loss at the moved point, direct gradient, its gradient
 v with respect to the lower parameters, two lower losses at +- epsilon v with the batch just used, restoration, upper
-optimizer, upper scheduler. The trace below asserts it.
+optimizer, upper scheduler. The trace below asserts it. With roll-back the lower level then goes back to where the round began,
+optimizer and all, and makes one step on the last batch with the new magnitudes; its schedule moves by one a round.
 """
 
 import importlib.metadata
@@ -152,7 +153,7 @@ def schedule_of(optimizer, plan):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: s / max(1, warm) if s < warm else max(0.0, (total - s) / max(1, total - warm)))
 
 
-def run(id, axis, optimizer, lower_options, upper_options, plan=None, detach=False, start=True, unroll=1):
+def run(id, axis, optimizer, lower_options, upper_options, plan=None, detach=False, start=True, unroll=1, roll_back=False):
     torch.manual_seed(SEED)
     steps = ROUNDS * unroll
     lower_x, lower_y = double(steps, BATCH, 7), torch.randint(0, 3, (steps, BATCH))
@@ -164,7 +165,8 @@ def run(id, axis, optimizer, lower_options, upper_options, plan=None, detach=Fal
 
     lower_optimizer = OPTIMIZERS[optimizer](lower_module.named.values(), **lower_options)
     upper_optimizer = OPTIMIZERS[optimizer](upper_module.parameters(), **upper_options)
-    lower_plan = plan and (plan['warmupSteps'] * unroll, plan['totalSteps'] * unroll)
+    each = 1 if roll_back else unroll  # lower steps a round that its schedule counts
+    lower_plan = plan and (plan['warmupSteps'] * each, plan['totalSteps'] * each)
     upper_plan = plan and (plan['warmupSteps'], plan['totalSteps'])
     lower = LowerProblem(
         'lower', Config(**config), lower_module, lower_optimizer, plan and schedule_of(lower_optimizer, lower_plan), list(zip(lower_x, lower_y))
@@ -175,11 +177,12 @@ def run(id, axis, optimizer, lower_options, upper_options, plan=None, detach=Fal
     )
     trace = lower.trace = upper.trace = Trace()
     Engine(
-        config=EngineConfig(train_iters=steps, strategy='cpu', valid_step=10**9),
+        config=EngineConfig(train_iters=steps, strategy='cpu', valid_step=10**9, roll_back=roll_back),
         problems=[upper, lower],
         dependencies={'u2l': {upper: [lower]}, 'l2u': {lower: [upper]}},
     ).run()
-    assert trace.calls == (['lower'] * unroll + ['upper', 'lower', 'lower']) * ROUNDS, trace.calls
+    again = ['lower'] if roll_back else []
+    assert trace.calls == (['lower'] * unroll + ['upper', 'lower', 'lower'] + again) * ROUNDS, trace.calls
     assert all(torch.equal(initial['frozen'][name], value) for name, value in lower_module.frozen.items())
 
     names = {'lr': 'lr', 'betas': 'betas', 'eps': 'eps', 'weight_decay': 'weightDecay'}
@@ -200,6 +203,7 @@ def run(id, axis, optimizer, lower_options, upper_options, plan=None, detach=Fal
         'scaling': SCALING,
         'rounds': ROUNDS,
         'unrollSteps': unroll,
+        'rollBack': roll_back,
         'initial': {level: golden.named(f'{id}.initial', values) for level, values in initial.items()},
         **batches,
         'trace': [
@@ -224,6 +228,7 @@ cases = [
     run('out-sgd', 'out', 'sgd', {'lr': 0.2}, {'lr': 0.1}, start=False),
     run('out-adamw-detached', 'out', 'adamw', ADAMW, UPPER_ADAMW, detach=True),
     run('out-adamw-unroll-2', 'out', 'adamw', ADAMW, UPPER_ADAMW, PLAN, unroll=2),
+    run('in-adamw-roll-back', 'in', 'adamw', ADAMW, UPPER_ADAMW, PLAN, unroll=2, roll_back=True),
 ]
 golden.json('cases.json', {'network': 'x [8, 7] -> layers.0 (7 -> 5) -> tanh -> layers.1 (5 -> 6) -> tanh -> head (6 -> 3) -> cross-entropy', 'cases': cases})
 golden.finish()

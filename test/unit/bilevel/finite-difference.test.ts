@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { autocast } from '../../../lib/autograd/index.ts'
 import { hypergradient, type MethodChoice } from '../../../lib/bilevel/index.ts'
 import { dropout } from '../../../lib/nn/index.ts'
 import { add, clone, linear, mean, mul, randn, square, sub, sum, tanh } from '../../../lib/ops/index.ts'
@@ -144,6 +145,24 @@ describe('finite-difference', () => {
           assert.ok(Math.abs(value - problem.expected[i]![k]!) < 1e-3),
         ),
       )
+    }))
+
+  it('computes its two near values without bfloat16 products, also where the loss asks for them', () =>
+    scope(() => {
+      manualSeed(3)
+      const { problem } = network(0, 'float32')
+      const narrow = { ...problem, lowerLoss: () => autocast('bfloat16', problem.lowerLoss) }
+      const of = (inner: typeof problem, choice: MethodChoice) => hypergradient(inner, { ...batches, ...choice })[0]!
+      for (const radius of [0.01, 0.1]) {
+        const choice: MethodChoice = { method: 'finite-difference', radius }
+        assert.deepEqual(of(narrow, choice).tolist(), of(problem, choice).tolist())
+        // Asked for from outside too; only the upper loss is in bfloat16 then.
+        const outside = autocast('bfloat16', () => of(problem, choice))
+        const error = relativeError(outside, of(problem, choice))
+        assert.ok(error > 0 && error < 0.05, `${error}`)
+      }
+      // What it would be otherwise: an exact product in bfloat16 is some per cent off.
+      assert.ok(relativeError(of(narrow, { method: 'exact' }), of(problem, { method: 'exact' })) > 1e-4)
     }))
 
   it('differentiates a lower loss whose gradient is not used by the upper one', () =>
