@@ -12,7 +12,10 @@ export interface BatchStreamOptions {
   readonly places: readonly number[]
   /** Tokens of the example at a place. */
   readonly lengthOf: (place: number) => number
+  /** Examples of one optimiser step. */
   readonly batchSize: number
+  /** Examples whose gradient is worked out at once; `batchSize` where this is left out. */
+  readonly partSize?: number
   /** Texts are sorted by length among this many batches; 1: not at all. */
   readonly window: number
   readonly seed: number
@@ -22,6 +25,7 @@ export interface BatchStreamOptions {
 
 /** Batches without end: every epoch goes over all places once, in an order of its own. One batch of it may be smaller. */
 export class BatchStream {
+  readonly partSize: number
   readonly #options: BatchStreamOptions
   readonly #lengths: number[]
   #epoch = 0
@@ -29,6 +33,7 @@ export class BatchStream {
   #batches: number[][]
 
   constructor(options: BatchStreamOptions) {
+    this.partSize = options.partSize ?? options.batchSize
     this.#options = options
     this.#lengths = options.places.map(options.lengthOf)
     this.#batches = this.#order(0)

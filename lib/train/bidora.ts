@@ -1,6 +1,8 @@
 import { step } from '../bilevel/index.ts'
 import * as ops from '../ops/index.ts'
 import { trainOneLevel } from './one-level.ts'
+import { retrainingOf, searchOf } from './phases.ts'
+import { splitLevels } from './split-levels.ts'
 import type { Training } from './training.ts'
 import type { LevelBatch } from './tunable-model.ts'
 
@@ -12,56 +14,55 @@ import type { LevelBatch } from './tunable-model.ts'
  *     retrain:  V from its start, M fixed as searched, on all examples, with a fresh optimiser
  *
  * The parts are a seeded split of the training examples. R keeps the directions orthogonal. Which parameter belongs to
- * which level is said by the adapter that made it.
+ * which level is said by the adapter that made it. Settings vary this: without one of the two phases, several splits
+ * whose magnitudes are averaged, the whole made again from where it has led, another start of the retraining.
  */
 export async function trainBidora(training: Training): Promise<void> {
-  const { settings } = training
+  const { settings, points } = training
   const directions = training.parametersOf('lower')
   const magnitudes = training.parametersOf('upper')
-  training.remember(directions)
 
-  const upperLoss = (batch: LevelBatch) => training.loss(batch)
+  const upperLoss = (batch: LevelBatch) => training.upperLoss(batch)
   const lowerLoss = (batch: LevelBatch) => {
     const { orthogonality: gamma } = settings
     return gamma > 0 ? ops.add(training.loss(batch), ops.mul(training.orthogonality(), gamma)) : training.loss(batch)
   }
 
-  const parts = training.splitLevels()
-  const steps = settings.searchSteps ?? training.stepsOf(settings.searchEpochs, parts.lower.length)
-  const retrainSteps = settings.retrainSteps ?? training.stepsOf(settings.retrainEpochs, training.rowCount)
-  const { unrollSteps, lowerLearningRate, upperLearningRate, upperWeightDecay, upperClip } = settings
-  const lower = training.level(directions, { learningRate: lowerLearningRate, steps })
-  const upper = training.level(magnitudes, {
-    learningRate: upperLearningRate,
-    steps: Math.ceil(steps / unrollSteps),
-    weightDecay: upperWeightDecay,
-    clip: upperClip,
-  })
-  const problem = {
-    lowerLoss,
-    upperLoss,
-    lowerParameters: lower.parameters,
-    upperParameters: upper.parameters,
-    upperNames: upper.names,
+  for (let repeat = 0; repeat < settings.repeats; repeat++) {
+    points.remember('start', training.trainable)
+    if (settings.search) await search(repeat)
+    if (settings.retrain) await retrain(repeat)
   }
-  const hypergradient = training.hypergradientChoice()
 
-  await training.phase({
-    phase: 'search',
-    steps,
-    stepsPerRound: unrollSteps,
-    laterSteps: retrainSteps,
-    levels: { lower, upper },
-    streams: { lower: training.stream('lower', parts.lower), upper: training.stream('upper', parts.upper) },
-    round: (lowerBatches, upperBatch) =>
-      step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, {
-        updateLower: lower.update,
-        updateUpper: upper.update,
-        hypergradient,
-      }),
-  })
+  async function search(repeat: number): Promise<void> {
+    for (const [, magnitude] of magnitudes) magnitude.requiresGrad = true
+    const splits = splitLevels(training, repeat)
+    for (const [fold, parts] of splits.entries()) {
+      points.restore('start', training.trainable)
+      const { lower, upper, hypergradient, markLower, plan } = searchOf(training, { repeat, fold, parts })
+      const problem = {
+        lowerLoss,
+        upperLoss,
+        lowerParameters: lower.parameters,
+        upperParameters: upper.parameters,
+        upperNames: upper.names,
+      }
+      const moves = { updateLower: lower.update, updateUpper: upper.update, hypergradient, ...markLower }
+      await training.phase({
+        ...plan,
+        round: (lowerBatches, upperBatch) =>
+          step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, moves),
+      })
+      if (splits.length > 1) points.add('folds', magnitudes)
+    }
+    if (splits.length > 1) points.restoreMean('folds', magnitudes)
+    points.forget('folds')
+  }
 
-  training.restart()
-  for (const [, magnitude] of magnitudes) magnitude.requiresGrad = false
-  await trainOneLevel(training, 'retrain', directions, retrainSteps, lowerLoss)
+  async function retrain(repeat: number): Promise<void> {
+    const { moving, restarting, ...plan } = retrainingOf(training, { repeat, directions, magnitudes })
+    points.restore('start', restarting)
+    for (const [, magnitude] of magnitudes) magnitude.requiresGrad = settings.retrainMagnitudes
+    await trainOneLevel(training, { ...plan, parameters: moving, loss: lowerLoss })
+  }
 }

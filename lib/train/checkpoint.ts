@@ -46,9 +46,15 @@ export class CheckpointStore<State extends object> {
   /**
    * Writes a checkpoint and removes the oldest that are too many.
    *
+   * @param besides Steps whose checkpoints stay, however old.
    * @returns its folder
    */
-  save(step: number, state: State, tensors: ReadonlyMap<string, Tensor>): string {
+  save(
+    step: number,
+    state: State,
+    tensors: ReadonlyMap<string, Tensor>,
+    { besides = [] }: { besides?: readonly number[] } = {},
+  ): string {
     const path = join(this.#folder, `step-${step}`)
     writing('a checkpoint', path, () =>
       writeFolderAtomic(path, folder => {
@@ -57,7 +63,9 @@ export class CheckpointStore<State extends object> {
         writeJson(join(folder, STATE_FILE), { format: FORMAT, tensorsSha256, state })
       }),
     )
-    for (const old of this.steps().slice(this.#keep)) rmSync(this.#path(old), { recursive: true, force: true })
+    const old = this.steps().slice(this.#keep)
+    for (const one of old.filter(one => !besides.includes(one)))
+      rmSync(this.#path(one), { recursive: true, force: true })
     return path
   }
 

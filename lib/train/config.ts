@@ -2,11 +2,13 @@
  * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
  * table derive from this table; `settings.ts` checks what a user gives against it.
  */
-import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text } from './field.ts'
+import { BEST_METRICS } from './best.ts'
+import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
+import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
 const ADAPTED = ['bidora', 'dora', 'lora'] as const
 const DECOMPOSED = ['bidora', 'dora'] as const
-const TWO_LEVELS = ['bidora'] as const
+const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 
 /** Settings of the model itself, given when it is made (`BiDoRA.fromPretrained`). */
 export const MODEL_FIELDS = {
@@ -82,53 +84,46 @@ export const MODEL_FIELDS = {
 
 /** Settings of one training, given to `fit`. */
 export const FIT_FIELDS = {
-  hypergradient: choice({
-    methods: TWO_LEVELS,
-    values: ['finite-difference', 'first-order', 'exact'],
-    later: ['neumann', 'conjugate-gradient', 'unrolled', 'sama'],
-    default: 'finite-difference',
-    doc: 'How the gradient of the upper level is worked out.',
+  ...SEARCH_FIELDS,
+  retrainSteps: integer({
+    readWith: { retrain: [true] },
+    min: 1,
+    defaultText: 'retrainEpochs',
+    doc: 'Steps of the training on all examples.',
   }),
-  radius: number({
-    methods: TWO_LEVELS,
-    default: 0.01,
+  retrainEpochs: number({
+    readWith: { retrain: [true] },
+    default: 3,
     min: 0,
     above: true,
-    doc: 'Length of the perturbation of finite-difference.',
+    doc: 'Passes over all examples (also: epochs).',
   }),
-  unrollSteps: integer({ methods: TWO_LEVELS, default: 1, min: 1, doc: 'Lower steps for each upper step.' }),
-  lowerFraction: number({
-    methods: TWO_LEVELS,
-    default: 0.8,
-    min: 0,
-    above: true,
-    max: 0.99,
-    doc: 'Part of the examples that the lower level trains on in the search; the upper level gets the rest.',
-  }),
-  searchSteps: integer({ methods: TWO_LEVELS, min: 1, defaultText: 'searchEpochs', doc: 'Lower steps of the search.' }),
-  searchEpochs: number({
-    methods: TWO_LEVELS,
-    default: 1,
-    min: 0,
-    above: true,
-    doc: 'Length of the search in passes over the lower part.',
-  }),
-  retrainSteps: integer({ min: 1, defaultText: 'retrainEpochs', doc: 'Steps of the training on all examples.' }),
-  retrainEpochs: number({ default: 3, min: 0, above: true, doc: 'Passes over all examples (also: epochs).' }),
-  lowerLearningRate: number({
-    methods: TWO_LEVELS,
-    min: 0,
-    defaultText: 'retrainLearningRate',
-    doc: 'Learning rate of the directions and the head in the search.',
-  }),
-  upperLearningRate: number({ methods: TWO_LEVELS, default: 3e-3, min: 0, doc: 'Learning rate of the magnitudes.' }),
   retrainLearningRate: number({
     default: 2e-3,
     defaults: { bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),
-  batchSize: integer({ default: 32, min: 1, doc: 'Examples a step, at each level.' }),
+  batchSize: integer({ default: 32, min: 1, doc: 'Examples whose gradient is worked out at once.' }),
+  accumulation: integer({
+    default: 1,
+    min: 1,
+    doc: 'Batches whose gradients make one step together, as if they were one batch: a step sees batchSize times accumulation examples.',
+  }),
+  upperBatchSize: integer({
+    methods: TWO_LEVELS,
+    readWith: SEARCHED,
+    min: 1,
+    defaultText: 'batchSize',
+    doc: 'The same as batchSize for the upper level.',
+  }),
+  upperAccumulation: integer({
+    methods: TWO_LEVELS,
+    readWith: SEARCHED,
+    default: 1,
+    min: 1,
+    doc: 'The same as accumulation for the upper level.',
+  }),
   evalBatchSize: integer({ default: 64, min: 1, doc: 'Examples a batch where no gradient is needed.' }),
   lengthWindow: integer({
     default: 8,
@@ -141,9 +136,25 @@ export const FIT_FIELDS = {
     doc: 'How learning rates go on after the warm-up.',
   }),
   warmupRatio: number({ default: 0.1, min: 0, max: 1, doc: 'Part of the steps in which learning rates rise from 0.' }),
+  upperSchedule: choice({
+    methods: TWO_LEVELS,
+    values: ['linear', 'cosine', 'constant'],
+    readWith: SEARCHED,
+    defaultText: 'schedule',
+    doc: 'How the learning rate of the magnitudes goes on after its warm-up.',
+  }),
+  upperWarmupRatio: number({
+    methods: TWO_LEVELS,
+    readWith: SEARCHED,
+    min: 0,
+    max: 1,
+    defaultText: 'warmupRatio',
+    doc: 'Part of the upper steps in which the learning rate of the magnitudes rises from 0.',
+  }),
   weightDecay: number({ default: 0.01, min: 0, doc: 'Decoupled weight decay of everything but magnitudes.' }),
   upperWeightDecay: number({
     methods: TWO_LEVELS,
+    readWith: SEARCHED,
     default: 0,
     min: 0,
     doc: 'Weight decay of the magnitudes in the search.',
@@ -151,6 +162,7 @@ export const FIT_FIELDS = {
   clip: number({ default: 1, min: 0, doc: 'Largest norm of the gradient of one step; 0 switches clipping off.' }),
   upperClip: number({
     methods: TWO_LEVELS,
+    readWith: SEARCHED,
     default: 1,
     min: 0,
     doc: 'Largest norm of the hypergradient; 0 switches clipping off.',
@@ -163,6 +175,58 @@ export const FIT_FIELDS = {
     default: 1e-5,
     min: 0,
     doc: 'Weight of the regulariser that keeps directions orthogonal.',
+  }),
+
+  precision: choice({
+    values: ['float32', 'bfloat16'],
+    refused: NO_FLOAT16,
+    default: 'float32',
+    doc: 'Type that products are computed in: bfloat16 by autocast, or float32 for the type of the weights themselves. Weights, losses and updates keep that in any case.',
+  }),
+  upperPrecision: choice({
+    methods: TWO_LEVELS,
+    readWith: SEARCHED,
+    values: ['float32', 'bfloat16'],
+    refused: NO_FLOAT16,
+    defaultText: 'precision',
+    doc: 'The same for the loss of the upper level.',
+  }),
+  gradientCheckpointing: boolean({
+    default: false,
+    doc: 'Whether activations within a layer are computed again in the backward instead of kept: less memory, one more forward.',
+  }),
+  classWeights: weights({
+    defaultText: 'all 1',
+    doc: 'Weights of the classes in the training loss, in the order of the labels; balanced: examples / (classes * examples of the class). For multi-label those of the positive examples of each label; balanced: negative / positive ones.',
+  }),
+  labelSmoothing: number({
+    default: 0,
+    min: 0,
+    max: 0.99,
+    doc: 'Part of the target that the training loss spreads evenly over all classes (multi-label: over yes and no).',
+  }),
+  loadBest: boolean({
+    readWith: { retrain: [true] },
+    default: false,
+    doc: 'Whether the model ends with the weights that were best on the validation examples in the training on all examples, instead of the last; their checkpoint stays on disk.',
+  }),
+  bestMetric: choice({
+    readWith: { retrain: [true] },
+    values: BEST_METRICS,
+    default: 'loss',
+    doc: 'Score on the validation examples that loadBest and patience go by.',
+  }),
+  patience: integer({
+    readWith: { retrain: [true] },
+    min: 1,
+    defaultText: 'never',
+    doc: 'Evaluations in a row without a better bestMetric after which the training on all examples ends early.',
+  }),
+  minDelta: number({
+    readWith: { retrain: [true] },
+    default: 0,
+    min: 0,
+    doc: 'By how much a score must be better for patience.',
   }),
 
   limitTrain: integer({ min: 1, defaultText: 'all', doc: 'Take only the first so many training examples.' }),
@@ -214,12 +278,25 @@ type GivenOf<F> = { readonly [K in keyof F]?: ValueOf<F[K]> | undefined }
 export type FieldName = keyof typeof FIELDS
 
 /** All settings with defaults filled in; one that has no default may be undefined. */
-export type Settings = ValuesOf<typeof FIELDS> & { readonly lowerLearningRate: number }
+export type Settings = ValuesOf<typeof FIELDS> & { readonly [K in Derived]: NonNullable<ValueOf<(typeof FIELDS)[K]>> }
+/** Settings whose default is another setting. */
+type Derived = keyof typeof DERIVED
 export type ModelSettings = ValuesOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 
 /** Settings as a user gives them: any subset. */
 export type GivenModelSettings = GivenOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
+
+/** Settings that are what another one is, where they are not given. */
+export const DERIVED = {
+  lowerLearningRate: 'retrainLearningRate',
+  stepSize: 'lowerLearningRate',
+  headFrom: 'directionsFrom',
+  upperBatchSize: 'batchSize',
+  upperSchedule: 'schedule',
+  upperWarmupRatio: 'warmupRatio',
+  upperPrecision: 'precision',
+} as const satisfies Partial<Record<keyof typeof FIT_FIELDS, keyof typeof FIT_FIELDS>>
 
 /** Short names that stand for a longer one. */
 export const ALIASES = { epochs: 'retrainEpochs', learningRate: 'retrainLearningRate' } as const satisfies Record<

@@ -10,7 +10,8 @@ export interface EvaluateOptions {
 }
 
 /**
- * Loss and scores of a model on rows: no gradients, no dropout. The loss is the mean over rows, in float64.
+ * Loss and scores of a model on rows: no gradients, no dropout, products in the model's precision. The loss is the mean
+ * over rows, in float64, without weights of classes or smoothing.
  *
  * @throws AbortError when stopped
  */
@@ -23,7 +24,7 @@ export async function evaluateRows(
   const logits = await logitsOf(
     model.classifier,
     rows.map(row => row.encoded),
-    { ...options, padding: model.tokenizer.padding() },
+    { ...options, padding: model.tokenizer.padding(), precision: model.precision },
   )
   const targets = rows.map(row => row.target)
   const losses = logits.map((row, index) => lossOf(row, targets[index]!, problemType))
@@ -33,6 +34,17 @@ export async function evaluateRows(
     labels: model.labels?.labels,
   })
   return { ...(scores as Metrics), loss }
+}
+
+/** Names of the scores that `evaluateRows` gives for a model. */
+export function scoreNames({ settings, labels }: TunableModel): string[] {
+  const { problemType } = settings
+  const target = problemType === 'multi-label' ? labels!.labels.map(() => 1) : 0
+  const scores = taskMetrics([target, target] as number[], [target, target] as number[], {
+    problemType,
+    labels: labels?.labels,
+  })
+  return ['loss', ...Object.keys(scores)]
 }
 
 /** The loss of one row, as `classificationLoss` has it for a batch. */

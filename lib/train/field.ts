@@ -7,8 +7,11 @@ export const METHODS = ['bidora', 'dora', 'lora', 'full', 'bitfit', 'head'] as c
 /** How a model is tuned. */
 export type Method = (typeof METHODS)[number]
 
+/** Values of other settings, by their names. */
+export type ReadWith = { readonly [setting: string]: readonly (string | boolean)[] }
+
 export interface Field<T> {
-  readonly kind: 'integer' | 'number' | 'choice' | 'boolean' | 'text' | 'list'
+  readonly kind: 'integer' | 'number' | 'choice' | 'boolean' | 'text' | 'list' | 'weights'
   readonly doc: string
   /** The methods that read the setting; for any other method, giving it is an error. */
   readonly methods: readonly Method[]
@@ -16,6 +19,10 @@ export interface Field<T> {
   readonly default?: T | undefined
   /** Defaults of the methods that differ from `default`. */
   readonly defaults?: Partial<Record<Method, T>>
+  /** Further readers' condition: the values of other settings with which this one is read; with others, giving it is an error. */
+  readonly readWith?: ReadWith
+  /** Defaults that go with a value of another setting, in the place of `default`. */
+  readonly defaultWith?: { readonly [setting: string]: { readonly [value: string]: T } }
   /** What stands for the default in documents where it is worked out from something else. */
   readonly defaultText?: string
   readonly min?: number
@@ -25,13 +32,15 @@ export interface Field<T> {
   readonly values?: readonly string[]
   /** Names that a later version brings: refused by a sentence of their own. */
   readonly later?: readonly string[]
+  /** Names that somebody may well give and that are not offered, with the reason. */
+  readonly refused?: Readonly<Record<string, string>>
   readonly pattern?: RegExp
   readonly patternText?: string
   /** Whether the setting may change when a run is resumed, because the trained weights do not depend on it. */
   readonly free?: boolean
 }
 
-type Common<T> = Pick<Field<T>, 'doc' | 'defaults' | 'defaultText' | 'free'> & {
+type Common<T> = Pick<Field<T>, 'doc' | 'defaults' | 'defaultText' | 'defaultWith' | 'readWith' | 'free'> & {
   methods?: readonly Method[]
 }
 type Ranged = Pick<Field<number>, 'min' | 'max' | 'above'>
@@ -56,7 +65,11 @@ export function number(options: Common<number> & Ranged): Field<number | undefin
   return complete('number', options, {})
 }
 
-type Choices<V extends string> = Common<V> & { values: readonly V[]; later?: readonly string[] }
+type Choices<V extends string> = Common<V> & {
+  values: readonly V[]
+  later?: readonly string[]
+  refused?: Readonly<Record<string, string>>
+}
 export function choice<const V extends string>(options: Choices<V> & { default: V }): Field<V>
 export function choice<const V extends string>(options: Choices<V>): Field<V | undefined>
 export function choice<const V extends string>(options: Choices<V>): Field<V | undefined> {
@@ -78,11 +91,19 @@ export function list(options: Common<readonly string[]>): Field<readonly string[
   return complete<readonly string[] | undefined>('list', options as Common<readonly string[] | undefined>, {})
 }
 
+/** Weights of classes: numbers in the order of the labels, or worked out from how often each class occurs. */
+export type Weights = 'balanced' | readonly number[]
+
+export function weights(options: Common<Weights>): Field<Weights | undefined> {
+  return complete<Weights | undefined>('weights', options as Common<Weights | undefined>, {})
+}
+
 /** What a setting accepts, in words: `an integer of at least 1`, `'in' or 'out'`. */
 export function allowed(field: Field<unknown>): string {
   if (field.kind === 'choice') return (field.values ?? []).map(value => `'${value}'`).join(' or ')
   if (field.kind === 'boolean') return 'true or false'
   if (field.kind === 'list') return 'a list of names, none empty'
+  if (field.kind === 'weights') return "'balanced' or a list of numbers above 0"
   if (field.kind === 'text') return field.patternText ?? 'a text'
   const range: string[] = []
   if (field.min !== undefined) range.push(field.above ? `above ${field.min}` : `of at least ${field.min}`)
@@ -99,6 +120,8 @@ export function accepts(field: Field<unknown>, value: unknown): boolean {
       return typeof value === 'string' && (field.values ?? []).includes(value)
     case 'text':
       return typeof value === 'string' && value !== '' && (field.pattern?.test(value) ?? true)
+    case 'weights':
+      return value === 'balanced' || (Array.isArray(value) && value.length > 0 && value.every(isWeight))
     case 'list':
       return Array.isArray(value) && value.length > 0 && value.every(item => typeof item === 'string' && item !== '')
     default:
@@ -109,7 +132,36 @@ export function accepts(field: Field<unknown>, value: unknown): boolean {
   }
 }
 
-/** The default of a setting for a method. */
-export function defaultOf<T>(field: Field<T>, method: Method): T | undefined {
-  return field.defaults?.[method] ?? field.default
+/** The default of a setting for a method, and for what the other settings are. */
+export function defaultOf<T>(
+  field: Field<T>,
+  method: Method,
+  others: Readonly<Record<string, unknown>> = {},
+): T | undefined {
+  const [special] = Object.entries(field.defaultWith ?? {}).flatMap(([name, values]) => {
+    const value = values[String(others[name])]
+    return value === undefined ? [] : [value]
+  })
+  return special ?? field.defaults?.[method] ?? field.default
+}
+
+/** The first setting whose value keeps a field from being read. */
+export function unreadBecause(field: Field<unknown>, others: Readonly<Record<string, unknown>>): string | undefined {
+  return Object.entries(field.readWith ?? {}).find(
+    ([name, values]) => !values.some(value => value === others[name]),
+  )?.[0]
+}
+
+/** With what a field is read and what its defaults are then, in words: `With hypergradient neumann or unrolled.` */
+export function conditions({ readWith = {}, defaultWith = {} }: Field<unknown>): string {
+  const named = Object.entries(readWith).filter(([, values]) => !values.includes(true)) // switches that are on say so themselves
+  const read = named.map(([name, values]) => `${name} ${values.join(' or ')}`)
+  const special = Object.entries(defaultWith).flatMap(([name, values]) =>
+    Object.entries(values).map(([value, standard]) => ` Default with ${name} ${value}: ${String(standard)}.`),
+  )
+  return [read.length === 0 ? '' : ` Read with ${read.join(' and ')}.`, ...special].join('')
+}
+
+function isWeight(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0
 }

@@ -63,7 +63,8 @@ export function checkFingerprint(saved: Fingerprint, now: Fingerprint, checkpoin
   )
 }
 
-function hashExamples(examples: readonly Example[]): string {
+/** SHA-256 of examples: texts, pairs and labels in their order. */
+export function hashExamples(examples: readonly Example[]): string {
   const hash = createHash('sha256')
   for (const { text, pair, label } of examples) hash.update(JSON.stringify([text, pair ?? null, label]) + '\n')
   return hash.digest('hex')
@@ -72,7 +73,7 @@ function hashExamples(examples: readonly Example[]): string {
 const SAMPLE_BYTES = 1 << 20
 
 /** The configuration whole; of the weights, size and both ends: enough to tell models apart without reading gigabytes. */
-function hashModel(folder: string): string {
+export function hashModel(folder: string): string {
   const hash = createHash('sha256')
   hash.update(readFileSync(join(folder, 'config.json')))
   const weights = readdirSync(folder).filter(name => name.endsWith('.safetensors'))

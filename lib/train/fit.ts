@@ -1,11 +1,15 @@
 import { collectExamples } from '../data/examples.ts'
-import { AbortError } from '../errors.ts'
+import { AbortError, ConfigError } from '../errors.ts'
+import { useGradientCheckpointing } from '../models/index.ts'
 import { cuda, manualSeed } from '../tensor/index.ts'
+import { bestEntry } from './best.ts'
 import { trainBidora } from './bidora.ts'
 import type { Settings } from './config.ts'
-import { evaluateRows } from './evaluate.ts'
+import { evaluateRows, scoreNames } from './evaluate.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import { centreNewHead } from './head-start.ts'
 import { peakBytes } from './memory.ts'
+import { type Objective, objectiveOf } from './objective.ts'
 import { trainOneLevel } from './one-level.ts'
 import { countTruncated, encodeExamples, type Row } from './rows.ts'
 import { Run } from './run.ts'
@@ -74,6 +78,9 @@ export async function fitModel({
   const evaluate = (part: readonly Row[]) =>
     evaluateRows(model, part, { batchSize: settings.evalBatchSize, shouldStop })
 
+  checkBest(settings, model, data)
+  const objective = objectiveOf(settings, rows, model.labels)
+  model.precision = settings.precision
   const { output } = settings
   const labels = model.labels?.labels ?? []
   const files =
@@ -87,16 +94,20 @@ export async function fitModel({
         )
   const truncated = countTruncated(rows)
   const run = new Run({ settings, hooks, truncated, files, evaluate: validation && (() => evaluate(validation)) })
-  await train(model, settings, rows, run)
+  await train(model, { settings, rows, run, objective })
 
   const metrics: { validation?: Metrics; test?: Metrics } = {}
-  const last = run.log.entries.findLast(entry => entry.evaluation)
+  const best = validation && settings.loadBest ? bestEntry(run.log.entries, settings) : undefined
+  const last = best ?? run.log.entries.findLast(entry => entry.evaluation)
   if (validation && last?.evaluation) metrics.validation = last.evaluation
   if (test)
     metrics.test = await evaluate(test).catch((error: unknown) =>
       Promise.reject(withCheckpoint(error, run.lastCheckpoint)),
     )
-  const counted = (phase: string) => run.log.entries.findLast(entry => entry.phase === phase)?.step ?? 0
+  const counted = (phase: string) => {
+    const last = new Map(run.log.entries.filter(entry => entry.phase === phase).map(({ part, step }) => [part, step]))
+    return [...last.values()].reduce((sum, step) => sum + step, 0)
+  }
   const { search, retrain, train: single } = run.seconds
   const report: FitReport = {
     task: settings.task,
@@ -104,6 +115,7 @@ export async function fitModel({
     method: settings.method,
     seed: settings.seed,
     metrics,
+    ...(best ? { best: { step: best.step, metric: settings.bestMetric } } : {}),
     parameters: model.parameters,
     steps: { search: counted('search'), retrain: counted('retrain') + counted('train') },
     time: {
@@ -125,16 +137,42 @@ function withCheckpoint(error: unknown, checkpoint: string | undefined): unknown
   return new AbortError('STOPPED', message, { checkpoint })
 }
 
-async function train(model: TunableModel, settings: Settings, rows: readonly Row[], run: Run): Promise<void> {
+interface TrainInput {
+  readonly settings: Settings
+  readonly rows: readonly Row[]
+  readonly run: Run
+  readonly objective: Objective
+}
+
+async function train(model: TunableModel, { settings, rows, run, objective }: TrainInput): Promise<void> {
   const training = new Training(model, settings, rows, run)
   for (const [, parameter] of model.trainable) parameter.requiresGrad = true // an earlier retraining froze magnitudes
+  centreNewHead(model, rows)
   run.returnToStart(model.trainable)
   manualSeed(settings.seed)
+  const plain = model.objective
+  model.objective = objective
+  useGradientCheckpointing(model.classifier, settings.gradientCheckpointing)
   try {
     if (settings.method === 'bidora') return await trainBidora(training)
-    const steps = settings.retrainSteps ?? training.stepsOf(settings.retrainEpochs, rows.length)
-    await trainOneLevel(training, 'train', training.parametersOf('lower'), steps, batch => training.loss(batch))
+    await trainOneLevel(training, { phase: 'train', parameters: training.parametersOf('lower') })
   } finally {
+    useGradientCheckpointing(model.classifier, false)
+    model.objective = plain
+    objective.dispose()
     training.dispose()
   }
+}
+
+/** What `loadBest` and `patience` need of examples and labels. */
+function checkBest({ loadBest, patience, bestMetric }: Settings, model: TunableModel, { validation }: FitData): void {
+  if (!loadBest && patience === undefined) return
+  const refuse = (key: string, sentence: string): never => {
+    throw new ConfigError('CONFIG_TOGETHER', `fit: ${sentence}`, { key })
+  }
+  const key = loadBest ? 'loadBest' : 'patience'
+  if (!validation) refuse(key, `${key} goes by validation examples, and there are none; give them, or remove ${key}`)
+  const names = scoreNames(model)
+  if (!names.includes(bestMetric))
+    refuse('bestMetric', `bestMetric must be a score of this task (${names.join(', ')}), got '${bestMetric}'`)
 }

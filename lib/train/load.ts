@@ -64,7 +64,9 @@ async function loadAdapted(folder: string, options: LoadOptions & { device: stri
   try {
     loadAdapter(folder, classifier)
     const set = labels && labelSet(labels)
-    return { model: new TunableModel({ classifier, tokenizer, settings, tuning: config.settings, labels: set }), base }
+    const model = new TunableModel({ classifier, tokenizer, settings, tuning: config.settings, labels: set })
+    model.precision = precisionOf(settings, config.extra)
+    return { model, base }
   } catch (error) {
     classifier.dispose()
     throw error
@@ -84,10 +86,14 @@ async function loadWhole(folder: string, options: LoadOptions & { device: string
   const labels = problemType === 'regression' ? undefined : labelSet(classifier.config.labels)
   const settings = settingsOf({ method: 'full' }, { ...options, problemType, labels: labels?.labels, extra })
   prepareModel(classifier, { method: 'full' })
-  return {
-    model: new TunableModel({ classifier, tokenizer, settings, tuning: { method: 'full' }, labels }),
-    base: folder,
-  }
+  const model = new TunableModel({ classifier, tokenizer, settings, tuning: { method: 'full' }, labels })
+  model.precision = precisionOf(settings, extra)
+  return { model, base: folder }
+}
+
+/** A model answers in the precision that it was trained in. */
+function precisionOf({ dtype }: ModelSettings, extra: JsonObject): TunableModel['precision'] {
+  return extra.precision === 'bfloat16' && dtype === 'float32' ? 'bfloat16' : 'float32'
 }
 
 /** The folder of the pretrained model: as told, as the adapter says, or the same seen from the adapter's folder. */

@@ -22,7 +22,7 @@ export async function runPhase(learner: Learner, run: Run, plan: PhasePlan): Pro
       window.add(...round(learner, plan, window, step, count))
       step += count
       await setImmediate()
-      await run.settle(before, step)
+      if (await run.settle(before, step)) break
     }
     run.end()
   } finally {
@@ -41,7 +41,8 @@ function round(
 ): [StepLosses, StepContext] {
   const { lower, upper } = plan.streams
   const lowerPlaces = Array.from({ length: count }, () => lower.next())
-  const upperPlaces = upper !== undefined && count === plan.stepsPerRound ? upper.next() : undefined
+  const hasUpper = count === plan.stepsPerRound && step + count > (plan.upperDelaySteps ?? 0)
+  const upperPlaces = hasUpper ? upper?.next() : undefined
   const context: StepContext = {
     where: `${plan.phase}, step ${step + count}`,
     learningRate: plan.levels.lower.learningRate,
@@ -50,8 +51,8 @@ function round(
   try {
     const losses = scope(() =>
       plan.round(
-        lowerPlaces.map(places => learner.batchOf(places)),
-        upperPlaces && learner.batchOf(upperPlaces),
+        lowerPlaces.map(places => learner.batchOf(places, lower.partSize)),
+        upperPlaces && learner.batchOf(upperPlaces, upper!.partSize),
       ),
     )
     return [losses, context]

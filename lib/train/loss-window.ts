@@ -6,13 +6,20 @@ export interface StepLosses {
   readonly lowerLoss: Tensor
   readonly upperLoss?: Tensor
   readonly hypergradientNorm?: Tensor
+  /** Whether the series of the hypergradient broke down, if it is made of one. */
+  readonly diagnostics?: { readonly breakdown?: unknown }
 }
 
 const NAMES = ['lowerLoss', 'upperLoss', 'hypergradientNorm'] as const
 type Name = (typeof NAMES)[number]
 
 /** Sums since the last line of the log, as a checkpoint keeps them. */
-export type WindowState = { readonly [N in Name]: { readonly sum: number; readonly count: number } }
+export type WindowState = { readonly [N in Name]: { readonly sum: number; readonly count: number } } & {
+  readonly breakdowns: number
+}
+
+/** Means since the last line, and how many hypergradients broke down. */
+export type WindowMeans = Partial<Record<Name | 'breakdowns', number>>
 
 /** What an error says about the step whose loss is no number. */
 export interface StepContext {
@@ -29,11 +36,13 @@ export interface StepContext {
 export class LossWindow {
   #unread: { losses: StepLosses; context: StepContext }[] = []
   #examples = 0
+  #breakdowns = 0
   #sums: { [N in Name]: { sum: number; count: number } } = empty()
 
   add(losses: StepLosses, context: StepContext): void {
     this.#unread.push({ losses, context })
     this.#examples += context.examples.length
+    if (losses.diagnostics?.breakdown) this.#breakdowns++
   }
 
   /** How many examples were trained on since this was last asked. */
@@ -67,26 +76,29 @@ export class LossWindow {
   }
 
   /** Means since the last line, leaving out what was not reported. */
-  means(): Partial<Record<Name, number>> {
+  means(): WindowMeans {
     this.read()
     const reported = NAMES.filter(name => this.#sums[name].count > 0)
-    return Object.fromEntries(reported.map(name => [name, this.#sums[name].sum / this.#sums[name].count]))
+    const means = Object.fromEntries(reported.map(name => [name, this.#sums[name].sum / this.#sums[name].count]))
+    return this.#breakdowns > 0 ? { ...means, breakdowns: this.#breakdowns } : means
   }
 
   /** The same, and begins anew. */
-  takeMeans(): Partial<Record<Name, number>> {
+  takeMeans(): WindowMeans {
     const means = this.means()
     this.#sums = empty()
+    this.#breakdowns = 0
     return means
   }
 
   state(): WindowState {
     this.read()
-    return structuredClone(this.#sums)
+    return { ...structuredClone(this.#sums), breakdowns: this.#breakdowns }
   }
 
-  load(state: WindowState): void {
-    this.#sums = structuredClone(state)
+  load({ breakdowns, ...sums }: WindowState): void {
+    this.#sums = structuredClone(sums)
+    this.#breakdowns = breakdowns
   }
 
   /** Frees what was not read. */

@@ -1,34 +1,58 @@
 import { grad } from '../autograd/index.ts'
+import { weightedSum } from '../bilevel/accumulation.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { NamedParameter } from './level.ts'
+import type { StepBatch } from './plan.ts'
 import type { Training } from './training.ts'
 import type { LevelBatch } from './tunable-model.ts'
 
-/**
- * Plain training: one loss, one optimiser, all examples. The retraining of BiDoRA, and the whole of every other method.
- *
- * @param parameters What moves.
- * @param loss From a batch to a scalar.
- */
+export interface OneLevel {
+  readonly phase: 'train' | 'retrain'
+  readonly part?: number
+  /** What moves. */
+  readonly parameters: readonly NamedParameter[]
+  /** From a batch to a scalar; the task's loss where it is left out. */
+  readonly loss?: (batch: LevelBatch) => Tensor
+  /** As in `PhasePlan`. */
+  readonly laterSteps?: number
+}
+
+/** Plain training: one loss, one optimiser, all examples. The retraining of BiDoRA, and the whole of every other method. */
 export async function trainOneLevel(
   training: Training,
-  phase: 'train' | 'retrain',
-  parameters: readonly NamedParameter[],
-  steps: number,
-  loss: (batch: LevelBatch) => Tensor,
+  { phase, part = 0, parameters, loss = batch => training.loss(batch), laterSteps = 0 }: OneLevel,
 ): Promise<void> {
+  const steps = training.retrainSteps
   const level = training.level(parameters, { learningRate: training.settings.retrainLearningRate, steps })
   await training.phase({
     phase,
+    part,
     steps,
     stepsPerRound: 1,
-    laterSteps: 0,
+    laterSteps,
     levels: { lower: level },
-    streams: { lower: training.stream('all', training.allPlaces()) },
+    streams: { lower: training.stream(part === 0 ? 'all' : `all ${part + 1}`, training.allPlaces()) },
     round([batch]) {
-      const lowerLoss = loss(batch!)
-      level.update(grad(lowerLoss, [...level.parameters], { allowUnused: true }))
-      return { lowerLoss: lowerLoss.detach() }
+      const { value, gradients } = lossGradients(loss, batch!, level.parameters)
+      level.update(gradients)
+      return { lowerLoss: value }
     },
   })
+}
+
+/** The loss of a batch, whole or in parts, and its gradients; null for a parameter that it does not use. */
+function lossGradients(
+  loss: (batch: LevelBatch) => Tensor,
+  batch: StepBatch,
+  parameters: readonly Tensor[],
+): { value: Tensor; gradients: (Tensor | null)[] } {
+  let used: number[] = []
+  const [value, ...gradients] = weightedSum(batch, part => {
+    const partLoss = loss(part)
+    const all = grad(partLoss, [...parameters], { allowUnused: true })
+    used = [...all.keys()].filter(place => all[place])
+    return [partLoss.detach(), ...used.map(place => all[place]!)]
+  })
+  const byPlace = new Map(used.map((place, index) => [place, gradients[index]!]))
+  return { value: value!, gradients: parameters.map((_, place) => byPlace.get(place) ?? null) }
 }

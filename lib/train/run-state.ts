@@ -5,20 +5,26 @@ import type { Checkpoint, CheckpointStore } from './checkpoint.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import type { LossWindow, WindowState } from './loss-window.ts'
 import type { Learner, PhasePlan } from './plan.ts'
+import type { PointNumbers } from './points.ts'
 import type { HistoryEntry, Phase } from './types.ts'
 
 /** What a checkpoint holds beside tensors. */
 export interface RunState {
   readonly fingerprint: Fingerprint
   readonly phase: Phase
+  /** Which of several phases of that name, from 0. */
+  readonly part: number
   readonly step: number
   /** Where the line, the evaluation and the rest that is due after a step are still to be made: the step they count from. */
   readonly owedFrom?: number | undefined
+  /** Whether the phase is over, at whatever step. */
+  readonly ended?: boolean | undefined
   readonly seconds: Readonly<Record<Phase, number>>
   readonly history: readonly HistoryEntry[]
   readonly window: WindowState
   readonly levels: Readonly<Record<string, OptimizerState['numbers']>>
   readonly streams: Readonly<Record<string, StreamState>>
+  readonly points: PointNumbers
   /** State of the random generators by device, in base 64. */
   readonly random: Readonly<Record<string, string>>
 }
@@ -35,19 +41,22 @@ export interface RunFiles {
   readonly saved?: SavedRun | undefined
 }
 
-interface Snapshot extends Pick<RunState, 'fingerprint' | 'step' | 'owedFrom' | 'seconds' | 'history'> {
+interface Snapshot extends Pick<RunState, 'fingerprint' | 'step' | 'owedFrom' | 'ended' | 'seconds' | 'history'> {
+  readonly learner: Learner
   readonly plan: PhasePlan
   readonly window: LossWindow
 }
 
 /** Everything of a phase that is no tensor. */
-export function savedState({ plan, window, ...rest }: Snapshot): RunState {
+export function savedState({ learner, plan, window, ...rest }: Snapshot): RunState {
   const levels = Object.entries(plan.levels).map(([name, level]) => [name, level.state().numbers])
   const streams = Object.entries(plan.streams).map(([name, stream]) => [name, stream.state()])
   const random = devicesOf(plan).map(device => [device, Buffer.from(getRngState(device)).toString('base64')])
   return {
     ...rest,
     phase: plan.phase,
+    part: plan.part,
+    points: learner.points.numbers(),
     seconds: { ...rest.seconds },
     window: window.state(),
     levels: Object.fromEntries(levels),
@@ -56,19 +65,30 @@ export function savedState({ plan, window, ...rest }: Snapshot): RunState {
   }
 }
 
-/** Everything that is a tensor: trainable parameters of every level, the values they started from, optimiser states. */
+/** Everything that is a tensor: trainable parameters of every level, the points remembered, optimiser states. */
 export function savedTensors(learner: Learner, plan: PhasePlan): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
   for (const [name, parameter] of learner.trainable) tensors.set(`parameters.${name}`, parameter)
-  for (const [name, value] of learner.start) tensors.set(`start.${name}`, value)
+  for (const [name, value] of learner.points.tensors()) tensors.set(name, value)
   for (const [name, level] of Object.entries(plan.levels)) {
     for (const [key, tensor] of Object.entries(level.state().tensors)) tensors.set(`${name}.${key}`, tensor)
   }
   return tensors
 }
 
-/** Puts optimisers, streams, the loss window and the random generators back to where the checkpoint found them. */
-export function restoreState({ state, tensors }: SavedRun, plan: PhasePlan, window: LossWindow): void {
+/** Whether a checkpoint was written in this phase. */
+export function isOfPhase({ state }: SavedRun, { phase, part }: PhasePlan): boolean {
+  return state.phase === phase && state.part === part
+}
+
+/** Puts points, optimisers, streams, the loss window and the random generators back to where the checkpoint found them. */
+export function restoreState(
+  { state, tensors }: SavedRun,
+  learner: Learner,
+  plan: PhasePlan,
+  window: LossWindow,
+): void {
+  learner.points.load(tensors, state.points, plan.levels.lower.parameters[0]!.device)
   for (const [name, level] of Object.entries(plan.levels)) {
     const own = [...tensors].filter(([key]) => key.startsWith(`${name}.`))
     level.load({

@@ -7,12 +7,19 @@ import type { NamedParameter } from './level.ts'
 import { RunLog } from './log.ts'
 import type { LossWindow } from './loss-window.ts'
 import { peakBytes } from './memory.ts'
-import type { Learner, PhasePlan } from './plan.ts'
-import { type RunFiles, restoreState, type SavedRun, savedState, savedTensors } from './run-state.ts'
+import { type Learner, type PhasePlan, SEARCH_COST } from './plan.ts'
+import {
+  isOfPhase,
+  type RunFiles,
+  type RunState,
+  restoreState,
+  type SavedRun,
+  savedState,
+  savedTensors,
+} from './run-state.ts'
 import type { FitHooks, HistoryEntry, Metrics, Phase } from './types.ts'
+import { Watch } from './watch.ts'
 
-/** A search step costs about as much as so many plain ones: four forwards and backwards. */
-const SEARCH_COST = 4
 /** Seconds between two reports of progress that no line of the log causes. */
 const REPORT_EVERY = 1
 
@@ -45,6 +52,7 @@ export class Run {
   /** The newest checkpoint that this process has written. */
   lastCheckpoint: string | undefined
   readonly #options: RunOptions
+  readonly #watch: Watch
   /** The checkpoint to go on from, until its phase is reached. */
   #saved: SavedRun | undefined
   #active: Active | undefined
@@ -57,8 +65,14 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options
     this.log = new RunLog(options.files?.metrics)
+    this.#watch = new Watch(options.settings, this.log)
     this.#saved = options.files?.saved
     this.log.restart(this.#saved?.state.history ?? [])
+  }
+
+  /** Whether the user wants the training to stop. */
+  shouldStop(): boolean {
+    return this.#options.hooks.shouldStop?.() ?? false
   }
 
   /** Where a checkpoint is gone on from: gives the parameters the values that the run started with. */
@@ -69,7 +83,7 @@ export class Run {
   /** Takes up a phase. Returns the step it stands at: 0, the checkpoint's, or its end where the checkpoint lies beyond. */
   async begin(learner: Learner, plan: PhasePlan, window: LossWindow): Promise<number> {
     const saved = this.#saved
-    if (saved && saved.state.phase !== plan.phase) {
+    if (saved && !isOfPhase(saved, plan)) {
       this.#stepsBefore += plan.steps
       return plan.steps
     }
@@ -79,30 +93,43 @@ export class Run {
     if (saved) {
       this.#saved = undefined
       copyInto(learner.trainable, saved.tensors, 'parameters')
-      restoreState(saved, plan, window)
+      restoreState(saved, learner, plan, window)
       Object.assign(this.seconds, saved.state.seconds)
       for (const tensor of saved.tensors.values()) tensor.dispose()
-      if (saved.state.owedFrom !== undefined) await this.settle(saved.state.owedFrom, step)
+      const { ended, owedFrom } = saved.state
+      if (ended || (owedFrom !== undefined && (await this.settle(owedFrom, step)))) return plan.steps
     }
     return step
   }
 
-  /** What is due after the steps from `before` to `step`: a line, an evaluation, a checkpoint, a report, or the end. */
-  async settle(before: number, step: number): Promise<void> {
-    const { plan } = this.#present()
-    const { settings, hooks } = this.#options
+  /**
+   * What is due after the steps from `before` to `step`: a line, an evaluation, a checkpoint, a report, or the end.
+   *
+   * @returns whether the phase ends here, by its length or because evaluations have not become better for too long
+   */
+  async settle(before: number, step: number): Promise<boolean> {
+    const { learner, plan } = this.#present()
+    const { settings, hooks, evaluate } = this.#options
     this.#tick()
     if (hooks.shouldStop?.()) throw this.#stopped(before, step)
     const isDue = (every: number) => every > 0 && Math.floor(step / every) > Math.floor(before / every)
     const isLast = step === plan.steps
+    if (plan.settled) await this.#stoppable(before, step, () => plan.settled!(before, step, isLast))
     if (isLast) this.#checkParameters(step)
     const isFinal = isLast && plan.laterSteps === 0
-    const evaluation = isDue(settings.evalEvery) || isFinal ? await this.#evaluate(before, step) : undefined
+    const isWatched = evaluate !== undefined && this.#watch.isOn(plan)
+    const isEvaluated = isDue(settings.evalEvery) || isFinal || (isLast && isWatched)
+    const evaluation = isEvaluated ? await this.#evaluate(before, step) : undefined
     const line = isDue(settings.logEvery) || isLast || evaluation ? this.#writeLine(step, evaluation) : undefined
-    const checkpoint = isDue(settings.saveEvery) || isLast ? this.#save(step) : undefined
+    const isJudged = isWatched && evaluation !== undefined
+    const ends = isLast || (isJudged && this.#watch.isOver(plan))
+    if (ends && !isLast) this.#checkParameters(step)
+    const isBest = isJudged && this.#watch.keepBest(learner, plan, step, ends)
+    const checkpoint = isDue(settings.saveEvery) || ends || isBest ? this.#save(step, { ended: ends }) : undefined
     if (line || checkpoint || performance.now() - this.#reportedAt > REPORT_EVERY * 1000)
       this.#report(step, line, checkpoint)
     this.#tick()
+    return ends
   }
 
   /** Ends the phase. */
@@ -111,9 +138,14 @@ export class Run {
     this.#active = undefined
   }
 
-  async #evaluate(before: number, step: number): Promise<Metrics | undefined> {
+  #evaluate(before: number, step: number): Promise<Metrics | undefined> {
+    return this.#stoppable(before, step, async () => this.#options.evaluate?.())
+  }
+
+  /** Work after a step that a stop may cut short: a checkpoint then says that it is still to be done. */
+  async #stoppable<T>(before: number, step: number, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#options.evaluate?.()
+      return await work()
     } catch (error) {
       throw error instanceof AbortError ? this.#stopped(before, step) : error
     }
@@ -126,6 +158,7 @@ export class Run {
     const seconds = (performance.now() - this.#lineAt) / 1000
     const line: HistoryEntry = {
       phase: plan.phase,
+      ...(plan.part > 0 ? { part: plan.part + 1 } : {}),
       step,
       ...window.takeMeans(),
       lowerLearningRate: lower.lastLearningRate,
@@ -140,7 +173,7 @@ export class Run {
 
   #report(step: number, line: HistoryEntry | undefined, checkpoint: string | undefined): void {
     const { plan, window, firstStep, startedAt } = this.#present()
-    const { hooks, truncated } = this.#options
+    const { hooks, settings, truncated } = this.#options
     this.#reportedAt = performance.now()
     if (!hooks.onProgress) return
     const perStep = (performance.now() - startedAt) / 1000 / Math.max(1, step - firstStep)
@@ -148,6 +181,7 @@ export class Run {
     const { lower, upper } = plan.levels
     hooks.onProgress({
       phase: plan.phase,
+      ...(plan.part > 0 ? { part: plan.part + 1 } : {}),
       step,
       steps: plan.steps,
       lowerLoss,
@@ -155,8 +189,8 @@ export class Run {
       hypergradientNorm,
       learningRate: lower.lastLearningRate,
       upperLearningRate: upper?.lastLearningRate,
-      examplesPerSecond: line?.examplesPerSecond ?? this.#options.settings.batchSize / perStep,
-      secondsLeft: perStep * (plan.steps - step + plan.laterSteps / SEARCH_COST),
+      examplesPerSecond: line?.examplesPerSecond ?? (settings.batchSize * settings.accumulation) / perStep,
+      secondsLeft: perStep * (plan.steps - step + plan.laterSteps / (plan.phase === 'search' ? SEARCH_COST : 1)),
       peakBytes: peakBytes(lower.parameters[0]!.device),
       evaluation: line?.evaluation,
       truncated,
@@ -164,28 +198,32 @@ export class Run {
     })
   }
 
-  #save(step: number, owedFrom?: number): string | undefined {
+  #save(step: number, extra: Pick<RunState, 'owedFrom' | 'ended'>): string | undefined {
     const { learner, plan, window } = this.#present()
     const { files } = this.#options
     if (!files) return undefined
     this.#checkParameters(step)
     this.#tick()
     const state = savedState({
+      learner,
       plan,
       window,
       step,
-      owedFrom,
+      ...extra,
       fingerprint: files.fingerprint,
       seconds: this.seconds,
       history: this.log.entries,
     })
-    const path = files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(learner, plan))
+    const best = this.#watch.bestStep(plan)
+    const path = files.checkpoints.save(this.#stepsBefore + step, state, savedTensors(learner, plan), {
+      besides: best === undefined ? [] : [this.#stepsBefore + best],
+    })
     this.lastCheckpoint = path
     return path
   }
 
   #stopped(before: number, step: number): AbortError {
-    const checkpoint = this.#save(step, before)
+    const checkpoint = this.#save(step, { owedFrom: before })
     const { phase, steps } = this.#present().plan
     const rest = checkpoint
       ? `its checkpoint is ${checkpoint}; go on with resume`

@@ -22,9 +22,10 @@ export interface SaveContext {
 }
 
 /** What is saved beside the tensors under the key `bidora`, and read by `load.ts`. */
-function extraOf({ settings, labels, maxLength }: TunableModel): JsonObject {
+function extraOf({ settings, labels, maxLength, precision }: TunableModel): JsonObject {
   const { task, problemType, method, dtype } = settings
-  return { task, problemType, labels: labels ? [...labels.labels] : null, maxLength, method, dtype }
+  const narrow = precision === 'float32' ? {} : { precision }
+  return { task, problemType, labels: labels ? [...labels.labels] : null, maxLength, method, dtype, ...narrow }
 }
 
 /**

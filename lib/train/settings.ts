@@ -2,6 +2,7 @@ import { nearest } from '../data/nearest.ts'
 import { ConfigError } from '../errors.ts'
 import {
   ALIASES,
+  DERIVED,
   FIELDS,
   FIT_FIELDS,
   type FieldName,
@@ -13,7 +14,8 @@ import {
   type Settings,
   SHARED_FIELDS,
 } from './config.ts'
-import { accepts, allowed, defaultOf, type Field, type Method } from './field.ts'
+import { refuseControls } from './controls.ts'
+import { accepts, allowed, conditions, defaultOf, type Field, type Method, unreadBecause } from './field.ts'
 
 const field = (name: FieldName): Field<unknown> => FIELDS[name] as Field<unknown>
 const isField = (name: string): name is FieldName => Object.hasOwn(FIELDS, name)
@@ -31,6 +33,10 @@ export function valueFromText(name: FieldName, value: string): unknown {
     return value.trim() === '' || Number.isNaN(Number(value)) ? value : Number(value)
   if (kind === 'boolean') return value === 'true' ? true : value === 'false' ? false : value
   if (kind === 'list') return value.split(',').map(item => item.trim())
+  if (kind === 'weights') {
+    const numbers = value.split(',').map(item => (item.trim() === '' ? Number.NaN : Number(item)))
+    return numbers.some(Number.isNaN) ? value : numbers
+  }
   return value
 }
 
@@ -47,7 +53,14 @@ export function describeSettings(): {
     const { defaults, defaultText, doc, methods, default: common } = field(name)
     const differing = Object.entries(defaults ?? {}).map(([method, value]) => `${method} ${value}`)
     const shown = [common === undefined ? (defaultText ?? 'none') : String(common), ...differing].join(', ')
-    return { name, flag: flagOf(name), allowed: allowed(field(name)), default: shown, doc, methods }
+    return {
+      name,
+      flag: flagOf(name),
+      allowed: allowed(field(name)),
+      default: shown,
+      doc: doc + conditions(field(name)),
+      methods,
+    }
   })
 }
 
@@ -62,6 +75,14 @@ function checkValue(where: string, name: FieldName, value: unknown): void {
         value,
         allowed: field(name).values,
       },
+    )
+  }
+  const reason = typeof value === 'string' ? field(name).refused?.[value] : undefined
+  if (reason !== undefined) {
+    throw new ConfigError(
+      'CONFIG_VALUE',
+      `${where}: ${name} '${value}' is not offered: ${reason}; take ${allowed(field(name))}`,
+      { key: name, value, allowed: field(name).values },
     )
   }
   if (accepts(field(name), value)) return
@@ -137,7 +158,25 @@ function refuseInapplicable(where: string, values: Map<FieldName, unknown>, meth
   }
 }
 
-/** Settings in order of weight: given, then the preset's (those the method reads), then the defaults. */
+/** Refuses what is given but, with the other settings as they are, not read. */
+function refuseUnread(
+  where: string,
+  values: Map<FieldName, unknown>,
+  settings: Readonly<Record<string, unknown>>,
+): void {
+  for (const name of values.keys()) {
+    const other = unreadBecause(field(name), settings)
+    if (other === undefined) continue
+    const readers = field(name).readWith![other]!
+    throw new ConfigError(
+      'CONFIG_METHOD',
+      `${where}: ${other} ${show(settings[other])} does not read '${name}'; remove it or take ${readers.map(show).join(' or ')}`,
+      { key: name, [other]: settings[other], allowed: readers },
+    )
+  }
+}
+
+/** Settings in order of weight: given, then the preset's (those that are read), then the defaults. */
 function fill(
   names: object,
   values: Map<FieldName, unknown>,
@@ -149,8 +188,16 @@ function fill(
     preset === undefined ? {} : (PRESETS[preset as keyof typeof PRESETS] as Record<string, unknown>)
   const result: Record<string, unknown> = {}
   for (const name of Object.keys(names) as FieldName[]) {
-    const fromPreset = field(name).methods.includes(method) ? named[name] : undefined
-    result[name] = values.get(name) ?? lists.get(name) ?? fromPreset ?? defaultOf(field(name), method)
+    const others = { ...named, ...result }
+    const isMeant = Object.keys(field(name).readWith ?? {}).every(
+      other => (named[other] ?? others[other]) === others[other],
+    )
+    const isRead = isMeant && field(name).methods.includes(method) && unreadBecause(field(name), others) === undefined
+    result[name] =
+      values.get(name) ??
+      lists.get(name) ??
+      (isRead ? named[name] : undefined) ??
+      defaultOf(field(name), method, result)
   }
   return result
 }
@@ -228,18 +275,31 @@ export function fitSettings(
   // A length given in epochs beats a preset's length in steps.
   if (values.has('searchEpochs')) settings.searchSteps = undefined
   if (values.has('retrainEpochs')) settings.retrainSteps = undefined
-  settings.lowerLearningRate ??= settings.retrainLearningRate
-  if (values.has('radius') && settings.hypergradient !== 'finite-difference') {
-    throw new ConfigError(
-      'CONFIG_METHOD',
-      `${where}: hypergradient '${settings.hypergradient}' does not read 'radius'; remove it or take 'finite-difference'`,
-      { key: 'radius' },
-    )
-  }
+  const open = settings as Record<string, unknown>
+  for (const [name, other] of Object.entries(DERIVED)) open[name] ??= open[other]
+  refuseUnread(where, values, settings)
+  refuseTogether(where, values, settings)
+  refuseControls(where, values, settings)
   if (settings.resume && settings.output === undefined) {
     throw new ConfigError('CONFIG_VALUE', `${where}: resume needs the 'output' folder of the run to go on from`, {
       key: 'resume',
     })
   }
   return settings
+}
+
+/** Refuses settings that each are read and together mean nothing. */
+function refuseTogether(where: string, values: Map<FieldName, unknown>, settings: Settings): void {
+  const refuse = (key: FieldName, sentence: string): never => {
+    throw new ConfigError('CONFIG_TOGETHER', `${where}: ${sentence}`, { key })
+  }
+  const { search, retrain, folds, directionsFrom, headFrom } = settings
+  if (!search && !retrain) refuse('retrain', 'without search and retrain nothing would be trained; give one of them')
+  if (folds === 1) return
+  if (values.has('lowerFraction'))
+    refuse('lowerFraction', `with ${folds} folds the upper part is one of ${folds}; remove lowerFraction or folds`)
+  if (!retrain) refuse('retrain', `${folds} folds have no directions in common; take retrain true or folds 1`)
+  for (const [key, from] of Object.entries({ directionsFrom, headFrom }))
+    if (from === 'searched')
+      refuse(key as FieldName, `${folds} folds have no directions in common; take ${key} 'start' or folds 1`)
 }

@@ -1,18 +1,29 @@
-import { noGrad } from '../autograd/index.ts'
-import type { MethodChoice } from '../bilevel/index.ts'
-import { levelOf } from '../nn/index.ts'
-import * as ops from '../ops/index.ts'
-import { warmupStepsOf } from '../optim/index.ts'
-import { keep, type Tensor } from '../tensor/index.ts'
-import { assertEnoughForTwoLevels, lowerCount, stratifiedSplit } from '../data/split.ts'
+import { accumulated } from '../bilevel/index.ts'
+import { levelOf, useAttentionKernel } from '../nn/index.ts'
+import { type Schedule, warmupStepsOf } from '../optim/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import { BatchStream } from './batch-stream.ts'
 import type { Settings } from './config.ts'
 import { Level, type NamedParameter } from './level.ts'
 import { runPhase } from './loop.ts'
-import type { Learner, PhasePlan } from './plan.ts'
+import { evaluateRows } from './evaluate.ts'
+import type { Learner, PhasePlan, StepBatch } from './plan.ts'
+import { Points } from './points.ts'
 import type { Row } from './rows.ts'
 import type { Run } from './run.ts'
 import type { LevelBatch, TunableModel } from './tunable-model.ts'
+
+/** How a level moves, where it differs from what the settings say for every level. */
+export interface LevelPlan {
+  readonly learningRate: number
+  /** Optimiser steps that its schedule spans. */
+  readonly steps: number
+  readonly kind?: Schedule['kind']
+  readonly warmupRatio?: number
+  readonly weightDecay?: number
+  readonly clip?: number
+  readonly keepsGradients?: boolean
+}
 
 /** All that a method works with: the model, its trainable parameters by level, the examples, and a loop. */
 export class Training implements Learner {
@@ -20,8 +31,7 @@ export class Training implements Learner {
   readonly model: TunableModel
   readonly #rows: readonly Row[]
   readonly #run: Run
-  /** Values that a method goes back to, by parameter name; a checkpoint keeps them. */
-  #start: ReadonlyMap<string, Tensor> = new Map()
+  readonly points = new Points()
 
   constructor(model: TunableModel, settings: Settings, rows: readonly Row[], run: Run) {
     this.model = model
@@ -32,10 +42,6 @@ export class Training implements Learner {
 
   get rowCount(): number {
     return this.#rows.length
-  }
-
-  get start(): ReadonlyMap<string, Tensor> {
-    return this.#start
   }
 
   get trainable(): readonly NamedParameter[] {
@@ -51,22 +57,14 @@ export class Training implements Learner {
     return this.trainable.filter(([, parameter]) => (levelOf(parameter) ?? 'lower') === level)
   }
 
-  /** Remembers the present values of parameters. */
-  remember(parameters: readonly NamedParameter[]): void {
-    this.#start = new Map(parameters.map(([name, parameter]) => [name, keep(noGrad(() => ops.clone(parameter)))]))
-  }
-
-  /** Gives parameters the values that were remembered. */
-  restart(): void {
-    const parameters = new Map(this.trainable)
-    noGrad(() => {
-      for (const [name, value] of this.#start) ops.copy_(parameters.get(name)!, value)
-    })
-  }
-
-  /** The mean task loss of a batch at the parameters' present values. */
+  /** The training loss of a batch at the parameters' present values. */
   loss(batch: LevelBatch): Tensor {
-    return this.model.loss(batch)
+    return this.model.loss(batch, this.settings.precision)
+  }
+
+  /** The same for the upper level, in its precision. */
+  upperLoss(batch: LevelBatch): Tensor {
+    return this.model.loss(batch, this.settings.upperPrecision)
   }
 
   /** The Gram regulariser over all adapted layers. */
@@ -74,75 +72,94 @@ export class Training implements Learner {
     return this.model.orthogonality()
   }
 
-  batchOf(places: readonly number[]): LevelBatch {
-    return this.model.batchOf(places.map(place => this.#rows[place]!))
+  batchOf(places: readonly number[], partSize: number): StepBatch {
+    const rows = places.map(place => this.#rows[place]!)
+    if (rows.length <= partSize) return this.model.batchOf(rows)
+    const parts = Array.from({ length: Math.ceil(rows.length / partSize) }, (_, part) =>
+      rows.slice(part * partSize, (part + 1) * partSize),
+    )
+    return accumulated(
+      parts.map(part => ({
+        batch: this.model.batchOf(part),
+        weight: this.model.lossWeight(part) / this.model.lossWeight(rows),
+      })),
+    )
   }
 
   allPlaces(): number[] {
     return Array.from({ length: this.#rows.length }, (_, place) => place)
   }
 
-  /**
-   * Places of the examples of each level, a seeded split that keeps the share of each class.
-   *
-   * @throws DataError where there are too few examples for both levels.
-   */
-  splitLevels(): { lower: number[]; upper: number[] } {
-    const { lowerFraction, seed } = this.settings
+  /** The class of each example, or null where they have none. */
+  keys(): (number | null)[] {
     const isSingle = this.model.settings.problemType === 'single-label'
-    const perLevel = isSingle ? this.model.labels!.labels.length : 1
-    assertEnoughForTwoLevels(this.rowCount, { lowerFraction, perLevel, where: 'fit: examples' })
-    const keys = this.#rows.map(row => (isSingle ? (row.target as number) : null))
-    const split = stratifiedSplit(keys, { size: lowerCount(this.rowCount, lowerFraction), seed, stream: 'levels' })
-    return { lower: split.first, upper: split.second }
+    return this.#rows.map(row => (isSingle ? (row.target as number) : null))
   }
 
-  /** Steps of so many passes over so many examples. */
+  /** The mean loss of examples without dropout, at the parameters' present values. */
+  async evaluate(places: readonly number[]): Promise<number> {
+    const { loss } = await evaluateRows(
+      this.model,
+      places.map(place => this.#rows[place]!),
+      { batchSize: this.settings.evalBatchSize, shouldStop: () => this.#run.shouldStop() },
+    )
+    return loss!
+  }
+
+  /** Optimiser steps of the training on all examples. */
+  get retrainSteps(): number {
+    return this.settings.retrainSteps ?? this.stepsOf(this.settings.retrainEpochs, this.rowCount)
+  }
+
+  /** Optimiser steps of so many passes over so many examples. */
   stepsOf(epochs: number, examples: number): number {
-    return Math.max(1, Math.round(epochs * Math.ceil(examples / this.settings.batchSize)))
+    const { batchSize, accumulation } = this.settings
+    return Math.max(1, Math.round(epochs * Math.ceil(examples / (batchSize * accumulation))))
   }
 
   /** Batches over places, in an order of their own: streams of different names differ. */
-  stream(name: string, places: readonly number[]): BatchStream {
-    const { batchSize, lengthWindow, seed } = this.settings
+  stream(name: string, places: readonly number[], { isUpper = false } = {}): BatchStream {
+    const { settings } = this
+    const partSize = isUpper ? settings.upperBatchSize : settings.batchSize
     return new BatchStream({
       places,
       lengthOf: place => this.#rows[place]!.encoded.ids.length,
-      batchSize,
-      window: lengthWindow,
-      seed,
+      batchSize: partSize * (isUpper ? settings.upperAccumulation : settings.accumulation),
+      partSize,
+      window: settings.lengthWindow,
+      seed: settings.seed,
       name,
     })
   }
 
-  level(
-    parameters: readonly NamedParameter[],
-    options: { learningRate: number; steps: number; weightDecay?: number; clip?: number },
-  ): Level {
-    const { schedule, warmupRatio, adamBeta1, adamBeta2, adamEpsilon } = this.settings
-    const { learningRate, steps, weightDecay = this.settings.weightDecay, clip = this.settings.clip } = options
+  level(parameters: readonly NamedParameter[], plan: LevelPlan): Level {
+    const { settings } = this
+    const { kind = settings.schedule, warmupRatio = settings.warmupRatio, clip = settings.clip } = plan
+    const { learningRate, steps, weightDecay = settings.weightDecay, keepsGradients = false } = plan
     return new Level({
       parameters,
-      schedule: { kind: schedule, learningRate, steps, warmupSteps: warmupStepsOf(warmupRatio, steps) },
+      schedule: { kind, learningRate, steps, warmupSteps: warmupStepsOf(warmupRatio, steps) },
       // Magnitudes decay only where their own setting says so: decay pulls them towards zero, not towards their start.
-      decayOf: parameter => (options.weightDecay === undefined && this.model.isMagnitude(parameter) ? 0 : weightDecay),
+      decayOf: parameter => (plan.weightDecay === undefined && this.model.isMagnitude(parameter) ? 0 : weightDecay),
       clip,
-      betas: [adamBeta1, adamBeta2],
-      eps: adamEpsilon,
+      betas: [settings.adamBeta1, settings.adamBeta2],
+      eps: settings.adamEpsilon,
+      keepsGradients,
     })
   }
 
-  hypergradientChoice(): MethodChoice {
-    const { hypergradient: method, radius } = this.settings
-    return method === 'finite-difference' ? { method, radius } : { method }
-  }
-
   /** Runs one phase from its start or from the checkpoint; does nothing where the checkpoint lies beyond it. */
-  phase(plan: PhasePlan): Promise<void> {
-    return runPhase(this, this.#run, plan)
+  async phase(plan: PhasePlan): Promise<void> {
+    // The fused kernel of attention has no second derivative.
+    if (plan.differentiatesTwice) useAttentionKernel(this.model.classifier, 'explicit')
+    try {
+      await runPhase(this, this.#run, plan)
+    } finally {
+      if (plan.differentiatesTwice) useAttentionKernel(this.model.classifier, 'fused')
+    }
   }
 
   dispose(): void {
-    for (const value of this.#start.values()) value.dispose()
+    this.points.dispose()
   }
 }

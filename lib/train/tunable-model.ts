@@ -6,11 +6,15 @@ import {
   type TuningSettings,
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
-import { type Batch, classificationLoss, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { autocast } from '../autograd/index.ts'
+import { type Batch, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { to } from '../ops/index.ts'
+import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
 import { padBatch, type Tokenizer } from '../text/index.ts'
 import type { ModelSettings } from './config.ts'
 import type { NamedParameter } from './level.ts'
+import { Objective } from './objective.ts'
 import type { Row } from './rows.ts'
 
 /** Examples of one batch as tensors. */
@@ -31,6 +35,10 @@ export class TunableModel {
   readonly trainable: readonly NamedParameter[]
   /** Longest text in tokens; `fit` may set another. */
   maxLength: number
+  /** What products are computed in; `fit` may set another. */
+  precision: Precision = 'float32'
+  /** The loss that is trained on; a training may put another in its place. */
+  objective: Objective
   readonly #layers: readonly AdaptedLinear[]
 
   /** @param classifier Made ready already: adapters attached, all else frozen. */
@@ -41,6 +49,7 @@ export class TunableModel {
     this.tuning = parts.tuning
     this.labels = parts.labels
     this.maxLength = parts.settings.maxLength
+    this.objective = new Objective({ problemType: parts.settings.problemType })
     const { lower, upper } = trainableParameters(parts.classifier)
     this.trainable = [...lower, ...upper]
     this.#layers = [...adaptedLayers(parts.classifier).values()]
@@ -62,6 +71,11 @@ export class TunableModel {
     return this.#layers.some(layer => layer.magnitude === parameter)
   }
 
+  /** Whether a parameter belongs to no adapter. */
+  isHead(parameter: Tensor): boolean {
+    return !this.#layers.some(layer => layer.adapterParameters().includes(parameter))
+  }
+
   train(mode: boolean): void {
     this.classifier.train(mode)
   }
@@ -80,9 +94,16 @@ export class TunableModel {
     }
   }
 
-  /** The mean task loss of a batch at the parameters' present values. */
-  loss({ inputs, targets }: LevelBatch): Tensor {
-    return classificationLoss(this.classifier.forward(inputs).logits, targets, this.settings.problemType)
+  /** The training loss of a batch at the parameters' present values. */
+  loss({ inputs, targets }: LevelBatch, precision: Precision = this.precision): Tensor {
+    const forward = () => this.classifier.forward(inputs).logits // [batch, labels]
+    if (precision === 'float32') return this.objective.loss(forward(), targets)
+    return this.objective.loss(to(autocast(precision, forward), { dtype: this.settings.dtype }), targets)
+  }
+
+  /** What the training loss of these examples is divided by; in this proportion the losses of parts make that of the whole. */
+  lossWeight(rows: readonly Row[]): number {
+    return this.objective.weightOf(rows)
   }
 
   /** The Gram regulariser over all adapted layers. */

@@ -180,6 +180,7 @@ export class TunedModel {
     const logits = await logitsOf(model.classifier, encoded, {
       batchSize: EVAL_BATCH,
       padding: model.tokenizer.padding(),
+      precision: model.precision,
       shouldStop,
     })
     const { problemType } = model.settings

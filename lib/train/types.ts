@@ -43,12 +43,16 @@ export type Phase = 'search' | 'retrain' | 'train'
 /** One line of `metrics.jsonl`, and one entry of a report's history. */
 export interface HistoryEntry {
   phase: Phase
+  /** Which of several searches or retrainings it is (2, 3, ...); left out for the first. */
+  part?: number | undefined
   /** Steps done in this phase. */
   step: number
   /** Mean over the steps since the entry before. */
   lowerLoss?: number | undefined
   upperLoss?: number | undefined
   hypergradientNorm?: number | undefined
+  /** Upper steps since the entry before whose series for the hypergradient broke down; left out where none did. */
+  breakdowns?: number | undefined
   /** Learning rate of directions and head, or of the one level. */
   lowerLearningRate?: number | undefined
   upperLearningRate?: number | undefined
@@ -60,6 +64,8 @@ export interface HistoryEntry {
 /** What is reported while a model trains. */
 export interface Progress {
   phase: Phase
+  /** Which of several searches or retrainings it is (2, 3, ...); left out for the first. */
+  part?: number | undefined
   /** Steps done in this phase, and how many it has. */
   step: number
   steps: number
@@ -88,7 +94,9 @@ export interface FitReport {
   seed: number
   parameters: { trainable: number; total: number }
   metrics: { validation?: Metrics; test?: Metrics }
-  /** Optimiser steps of each phase (lower level); a method of one level has only `retrain`. */
+  /** Where the weights come from that the model ended with, with `loadBest`: a step of the last phase. */
+  best?: { step: number; metric: string }
+  /** Optimiser steps of each phase (lower level), of all its parts together; a method of one level has only `retrain`. */
   steps: { search: number; retrain: number }
   /** Seconds. */
   time: { search: number; retrain: number; total: number }

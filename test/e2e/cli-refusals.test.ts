@@ -145,7 +145,13 @@ describe('cli: what it refuses', function () {
       /--limit-eval: expected/,
     ],
     ['a dtype that is none', () => ['predict', '--model', model, '--dtype', 'float8'], 2, /--dtype/],
-    ['compare', () => ['compare', '--methods', 'lora,dora'], 2, /later version/],
+    ['compare with no model', () => ['compare', '--methods', 'lora,dora'], 2, /pretrained model; give it with --model/],
+    [
+      'compare with a variant that says nothing',
+      () => ['compare', '--model', model, '--train', train, '--seeds', '0', '--output', folder, '--variant', 'x'],
+      2,
+      /NAME:KEY=VALUE/,
+    ],
     ['report', () => ['report', 'run'], 2, /later version/],
   ]
   for (const [what, args, status, sentence] of refusals) {

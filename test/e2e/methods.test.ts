@@ -209,6 +209,32 @@ describe('every method, end to end', () => {
     assert.ok(moved.filter(distance => distance > 0.12).length > 0.9 * moved.length, String(moved))
   })
 
+  it('without retraining the model is what the search chose; parts of a phase are counted together', async () => {
+    const validation = labelled.slice(0, 10)
+    const fitted = async (fit: FitOptions) => {
+      const model = await TunedModel.create(base, { ...common, ...adapted })
+      const report = await model.fit(labelled, { batchSize: 8, searchSteps: 4, validation, ...fit })
+      const [scores, predictions] = [await model.evaluate(validation), await model.predict(texts)]
+      await model.save(join(folder, 'kept'))
+      model.dispose()
+      const loaded = await TunedModel.load(join(folder, 'kept'), { device: 'cpu' })
+      assert.deepEqual(await loaded.predict(texts), predictions)
+      loaded.dispose()
+      return { ...report, scores }
+    }
+    for (const magnitudes of ['last', 'best', 'average'] as const) {
+      const { steps, metrics, scores } = await fitted({ retrain: false, magnitudes })
+      assert.deepEqual(steps, { search: 4, retrain: 0 })
+      assert.deepEqual(metrics.validation, scores)
+    }
+    const { steps, history } = await fitted({ folds: 2, repeats: 2, retrainSteps: 3 })
+    assert.deepEqual(steps, { search: 16, retrain: 6 })
+    assert.deepEqual(
+      history.filter(({ evaluation }) => evaluation).map(({ phase, part }) => [phase, part]),
+      [['retrain', 2]],
+    )
+  })
+
   describe('refuses', () => {
     const refused = async (work: () => Promise<unknown>, code: string, sentence: RegExp) => {
       await assert.rejects(work, (error: unknown) => {

@@ -195,6 +195,69 @@ describe('resume', function () {
     tuned.dispose()
   })
 
+  const short: FitOptions = { searchSteps: 6, retrainSteps: 4, logEvery: 2, evalEvery: 3, saveEvery: 2 }
+  const variants: Record<string, FitOptions> = {
+    'the best of each of two folds, made twice': {
+      ...short,
+      folds: 2,
+      repeats: 2,
+      magnitudes: 'best',
+      chooseEvery: 1,
+      searchSteps: 4,
+      retrainSteps: 2,
+    },
+    'an average of steps that are rolled back, accumulated at both levels': {
+      ...short,
+      magnitudes: 'average',
+      averageFraction: 1,
+      rollBack: true,
+      accumulation: 2,
+      batchSize: 3,
+      upperAccumulation: 3,
+    },
+    'sama after a delay, directions kept, magnitudes trained on': {
+      ...short,
+      hypergradient: 'sama',
+      unrollSteps: 1,
+      upperDelaySteps: 3,
+      directionsFrom: 'searched',
+      headFrom: 'start',
+      retrainMagnitudes: true,
+    },
+    'a search alone, its best point': {
+      ...short,
+      retrain: false,
+      retrainSteps: undefined,
+      magnitudes: 'best',
+      hypergradient: 'exact',
+    },
+  }
+  for (const [index, [name, more]] of Object.entries(variants).entries()) {
+    it(`${name}: killed or stopped anywhere and resumed ends with the same bits`, async () => {
+      const place = (what: string) => join(folder, `variant-${index}-${what}`)
+      await fit(place('whole'), more)
+      const lines = metricsOf(place('whole')).length
+      for (let wanted = 1; wanted <= lines; wanted += 3) {
+        const output = place(`killed-${wanted}`)
+        await killAfter(output, wanted, more)
+        await fit(output, { ...more, resume: true })
+        assertSame(output, place('whole'))
+      }
+      let questions = 1
+      for (let isStopped = true; isStopped; questions += 7) {
+        const output = place(`stopped-${questions}`)
+        isStopped = await stopAfter(output, questions, more).then(
+          () => true,
+          () => false, // there were fewer questions
+        )
+        if (!isStopped) break
+        await fit(output, { ...more, resume: true })
+        assertSame(output, place('whole'))
+      }
+      assert.ok(questions > 6, `${questions}`)
+    })
+  }
+
   for (const method of ['dora', 'full'] as const) {
     it(`one level (${method}): killed and resumed ends with the same bits`, async () => {
       const { searchSteps: _, unrollSteps: __, ...rest } = options

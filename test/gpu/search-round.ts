@@ -1,5 +1,5 @@
 import { adaptedLayers, orthogonality, prepareModel, trainableParameters } from '../../lib/adapters/index.ts'
-import { type MethodName, step } from '../../lib/bilevel/index.ts'
+import { step } from '../../lib/bilevel/index.ts'
 import {
   type Batch,
   classificationLoss,
@@ -49,7 +49,7 @@ export function adaptedModel(place: Place): SequenceClassifier {
 }
 
 /** One search round; gives the gradients, losses, hypergradients and the parameters after it. */
-export function searchRound(method: MethodName, place: Place): RoundNumbers {
+export function searchRound(method: 'first-order' | 'finite-difference' | 'exact', place: Place): RoundNumbers {
   const model = adaptedModel(place)
   const numbers: RoundNumbers = new Map()
   const note = (name: string, value: Tensor) =>

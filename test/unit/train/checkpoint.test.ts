@@ -33,6 +33,17 @@ describe('CheckpointStore', () => {
     dispose(latest!.tensors)
   })
 
+  it('keeps named ones besides, for as long as they are named', () => {
+    const store = new CheckpointStore<{ step: number }>(folder, 1)
+    const save = (step: number, besides: number[]) => store.save(step, { step }, new Map(), { besides })
+    for (const step of [1, 2, 3]) save(step, [2])
+    assert.deepEqual(store.steps(), [3, 2])
+    save(4, [3])
+    assert.deepEqual(store.steps(), [4, 3])
+    save(5, [])
+    assert.deepEqual(store.steps(), [5])
+  })
+
   it('writes a step again in the place of the old one', () => {
     const store = new CheckpointStore<{ step: number }>(folder, 2)
     write(store, 5)

@@ -103,4 +103,73 @@ describe('Level', () => {
       level.dispose()
     })
   })
+
+  it('goes back to where it was marked: point, moments, counts and rate; the rate rests in between', () => {
+    scope(() => {
+      const run = (inner: readonly number[]) => {
+        const parameter = leaf(1)
+        const level = new Level(options([['p', parameter]], { betas: [0.9, 0.99], keepsGradients: true }))
+        const rates: number[] = []
+        for (const gradient of [2, -1, 0.5]) {
+          if (inner.length > 0) {
+            const goBack = level.mark()
+            for (const one of inner) {
+              rates.push(level.learningRate)
+              level.update([tensor([one], { dtype: 'float64' })])
+              assert.equal(level.lastLearningRate, rates.at(-1))
+            }
+            goBack()
+          }
+          rates.push(level.learningRate)
+          level.update([tensor([gradient], { dtype: 'float64' })])
+        }
+        const state = level.state()
+        const values = Object.values(state.tensors).map(value => value.item())
+        level.dispose()
+        return { result: [parameter.item(), values, state.numbers], rates }
+      }
+      const [plain, marked] = [run([]), run([7, -3])]
+      assert.deepEqual(marked.result, plain.result)
+      assert.deepEqual(
+        marked.rates,
+        plain.rates.flatMap(rate => [rate, rate, rate]),
+      )
+    })
+  })
+
+  it('tells of its last step: moments after it, the clipped gradient, the rate it was made at', () => {
+    scope(() => {
+      const [a, b] = [leaf(0), leaf(0)]
+      const betas = [0.9, 0.75] as const
+      const level = new Level(
+        options(
+          [
+            ['a', a],
+            ['b', b],
+          ],
+          {
+            betas,
+            clip: 1,
+            keepsGradients: true,
+            schedule: { kind: 'linear', learningRate: 0.5, steps: 4, warmupSteps: 0 },
+          },
+        ),
+      )
+      assert.deepEqual(
+        level.lastStep().gradient.map(value => value.item()),
+        [0, 0],
+      )
+      for (let step = 0; step < 2; step++)
+        level.update([tensor([3], { dtype: 'float64' }), tensor([4], { dtype: 'float64' })])
+      const { expAvg, expAvgSq, gradient, learningRate, ...rest } = level.lastStep()
+      const near = (values: typeof gradient, wanted: number[]) =>
+        values.forEach((value, i) => assert.ok(Math.abs(value.item() - wanted[i]!) < 1e-6, `${value.item()}`))
+      near(gradient, [0.6, 0.8])
+      near(expAvg, [0.6 * 0.19, 0.8 * 0.19])
+      near(expAvgSq, [0.36 * (0.25 + 0.25 * 0.75), 0.64 * (0.25 + 0.25 * 0.75)])
+      assert.equal(learningRate, 0.375)
+      assert.deepEqual(rest, { betas, eps: 1e-300 })
+      level.dispose()
+    })
+  })
 })

@@ -7,6 +7,7 @@ import { fitSettings, modelSettings } from '../../../lib/train/settings.ts'
 import { Level } from '../../../lib/train/level.ts'
 import { runPhase } from '../../../lib/train/loop.ts'
 import type { Learner, PhasePlan } from '../../../lib/train/plan.ts'
+import { Points } from '../../../lib/train/points.ts'
 import { Run } from '../../../lib/train/run.ts'
 import type { Progress } from '../../../lib/train/types.ts'
 
@@ -27,13 +28,14 @@ function phase(
   })
   const learner: Learner = {
     trainable: [['p', parameter]],
-    start: new Map(),
+    points: new Points(),
     batchOf: () => ({}) as never,
     setTraining: mode => void modes.push(mode),
   }
   let step = 0
   const plan: PhasePlan = {
     phase: 'train',
+    part: 0,
     steps,
     stepsPerRound: 1,
     laterSteps: 0,

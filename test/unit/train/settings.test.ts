@@ -78,6 +78,29 @@ describe('settings', () => {
     }
   })
 
+  it('settings that follow another one, and defaults that go with another one', () => {
+    const settings = fit({}, { learningRate: 0.5, batchSize: 7, schedule: 'cosine', directionsFrom: 'searched' })
+    assert.deepEqual(
+      [
+        settings.stepSize,
+        settings.upperBatchSize,
+        settings.upperSchedule,
+        settings.upperWarmupRatio,
+        settings.headFrom,
+      ],
+      [0.5, 7, 'cosine', 0.1, 'searched'],
+    )
+    assert.equal(fit({}, { lowerLearningRate: 0.25 }).stepSize, 0.25)
+    assert.equal(fit({}, { upperBatchSize: 3 }).upperBatchSize, 3)
+    assert.equal(fit({}, { hypergradient: 'sama' }).radius, 1)
+    assert.equal(fit({}, { hypergradient: 'sama', radius: 0.5 }).radius, 0.5)
+    // A preset's value for what it does not mean is not taken.
+    assert.equal(fit({ preset: 'paper' }, { hypergradient: 'sama' }).radius, 1)
+    assert.equal(fit({ preset: 'paper' }, { search: false }).searchSteps, undefined)
+    const line = describeSettings().find(({ name }) => name === 'radius')
+    assert.match(line?.doc ?? '', /Read with hypergradient finite-difference or sama. Default .* sama: 1.$/)
+  })
+
   it('the seed and the length of the model hold for fit unless it is given others', () => {
     const model = modelSettings({ seed: 7, maxLength: 40 })
     assert.deepEqual([fitSettings(model, {}).seed, fitSettings(model, {}).maxLength], [7, 40])
@@ -116,7 +139,6 @@ describe('settings', () => {
       ['a later task', { task: 'token-classification' }, {}, 'CONFIG_LATER', /comes in a later version/],
       ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
       ['a later method', { method: 'adapter' }, {}, 'CONFIG_LATER', /comes in a later version/],
-      ['a later hypergradient', {}, { hypergradient: 'neumann' }, 'CONFIG_LATER', /comes in a later version/],
       [
         'what the method does not read',
         { method: 'lora' },
@@ -139,6 +161,64 @@ describe('settings', () => {
         'CONFIG_METHOD',
         /does not read 'radius'/,
       ],
+      [
+        'terms without a series',
+        {},
+        { hypergradient: 'conjugate-gradient', terms: 3 },
+        'CONFIG_METHOD',
+        /fit: hypergradient 'conjugate-gradient' does not read 'terms'; remove it or take 'neumann'/,
+      ],
+      ['damping without a solver', {}, { damping: 3 }, 'CONFIG_METHOD', /'finite-difference' does not read 'damping'/],
+      [
+        'a breakdown where none can be',
+        {},
+        { hypergradient: 'sama', onBreakdown: 'throw' },
+        'CONFIG_METHOD',
+        /take 'neumann' or 'conjugate-gradient'/,
+      ],
+      ['looks at nothing', {}, { chooseEvery: 3 }, 'CONFIG_METHOD', /magnitudes 'last' does not read 'chooseEvery'/],
+      ['a mean of nothing', {}, { magnitudes: 'best', averageFraction: 0.3 }, 'CONFIG_METHOD', /take 'average'/],
+      [
+        'a search that is not made',
+        {},
+        { search: false, searchSteps: 3 },
+        'CONFIG_METHOD',
+        /search false does not read/,
+      ],
+      ['an upper level that is not there', {}, { search: false, radius: 3 }, 'CONFIG_METHOD', /take true/],
+      [
+        'a retraining that is not made',
+        {},
+        { retrain: false, epochs: 3 },
+        'CONFIG_METHOD',
+        /retrain false does not read/,
+      ],
+      ['a start of no retraining', {}, { retrain: false, headFrom: 'start' }, 'CONFIG_METHOD', /'headFrom'/],
+      ['nothing at all', {}, { retrain: false, search: false }, 'CONFIG_TOGETHER', /nothing would be trained/],
+      [
+        'folds and a fraction',
+        {},
+        { folds: 3, lowerFraction: 0.8 },
+        'CONFIG_TOGETHER',
+        /one of 3; remove lowerFraction or/,
+      ],
+      [
+        'directions of folds',
+        {},
+        { folds: 3, directionsFrom: 'searched' },
+        'CONFIG_TOGETHER',
+        /no directions in common/,
+      ],
+      [
+        'a head of folds',
+        {},
+        { folds: 3, headFrom: 'searched' },
+        'CONFIG_TOGETHER',
+        /take headFrom 'start' or folds 1/,
+      ],
+      ['folds without retraining', {}, { folds: 2, retrain: false }, 'CONFIG_TOGETHER', /take retrain true or folds 1/],
+      ['repeats of one phase', {}, { repeats: 2, retrain: false }, 'CONFIG_METHOD', /does not read 'repeats'/],
+      ['a delay of one level', { method: 'lora' }, { upperDelaySteps: 2 }, 'CONFIG_METHOD', /'lora' does not read/],
       ['steps and epochs', {}, { searchSteps: 3, searchEpochs: 1 }, 'CONFIG_TWICE', /both say how long/],
       ['steps and epochs by a short name', {}, { retrainSteps: 3, epochs: 1 }, 'CONFIG_TWICE', /both say how long/],
       ['resume without output', {}, { resume: true }, 'CONFIG_VALUE', /resume needs the 'output' folder/],

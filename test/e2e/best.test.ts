@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ConfigError } from '../../lib/errors.ts'
+import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
+import { type FitHooks, type FitOptions, type FitReport, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
+import { tinyExamples, tinyModel } from './tiny-model.ts'
+
+const examples = tinyExamples(60)
+/** A third of the labels are wrong, so that after a while more training makes the loss worse. */
+const validation = tinyExamples(14).map(({ text, label }, index) => ({
+  text,
+  label: index % 3 === 0 ? (label === 'ham' ? 'spam' : 'ham') : label,
+}))
+/** A constant rate, so that a shorter run is the beginning of a longer one; dropout on, and a rate that overshoots. */
+const options: FitOptions = {
+  batchSize: 8,
+  learningRate: 0.05,
+  schedule: 'constant',
+  warmupRatio: 0,
+  retrainSteps: 24,
+  logEvery: 5,
+  evalEvery: 3,
+  saveEvery: 4,
+  keepCheckpoints: 1,
+  validation,
+}
+
+class Killed extends Error {}
+
+describe('the best weights and the early end', function () {
+  this.timeout(120_000)
+  let base: string
+  let folder: string
+  let threads: number
+  before(() => {
+    threads = getNumThreads()
+    setNumThreads(1)
+    base = tinyModel()
+    folder = mkdtempSync(join(tmpdir(), 'bidora-best-'))
+  })
+  after(() => {
+    setNumThreads(threads)
+    for (const path of [base, folder]) rmSync(path, { recursive: true })
+  })
+
+  async function fit(
+    name: string | undefined,
+    more: FitOptions = {},
+    hooks: FitHooks = {},
+    model: ModelOptions = {},
+  ): Promise<{ report: FitReport; again: Record<string, number> }> {
+    const tuned = await TunedModel.create(base, {
+      device: 'cpu',
+      maxLength: 32,
+      method: 'lora',
+      rank: 2,
+      loraDropout: 0.1,
+      ...model,
+    })
+    try {
+      const output = name === undefined ? {} : { output: join(folder, name) }
+      const report = await tuned.fit(examples, { ...options, ...output, ...more }, hooks)
+      return { report, again: await tuned.evaluate(validation) }
+    } finally {
+      tuned.dispose()
+    }
+  }
+
+  const weightsOf = (name: string) => readFileSync(join(folder, name, 'adapter_model.safetensors'))
+  const linesOf = (name: string) =>
+    readFileSync(join(folder, name, 'run', 'metrics.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => ({ ...(JSON.parse(line) as object), examplesPerSecond: undefined }))
+  const assertSame = (got: string, expected: string) => {
+    assert.ok(weightsOf(got).equals(weightsOf(expected)), `the weights of ${got} and ${expected} differ`)
+    assert.deepEqual(linesOf(got), linesOf(expected))
+  }
+  const lossesOf = ({ history }: FitReport) =>
+    history.filter(entry => entry.evaluation).map(({ step, evaluation }) => ({ step, loss: evaluation!.loss! }))
+
+  it('loadBest: the model and the saved adapter are those of the best evaluation', async () => {
+    const { report, again } = await fit('best', { loadBest: true })
+    const losses = lossesOf(report)
+    assert.deepEqual(
+      losses.map(({ step }) => step),
+      [3, 6, 9, 12, 15, 18, 21, 24],
+    )
+    const best = losses.reduce((least, entry) => (entry.loss < least.loss ? entry : least))
+    assert.ok(best.step < 24, 'the last evaluation must not be the best, or the test shows nothing')
+    assert.deepEqual(report.best, { step: best.step, metric: 'loss' })
+    assert.equal(report.metrics.validation!.loss, best.loss)
+    assert.deepEqual(again, report.metrics.validation)
+    await fit('shorter', { retrainSteps: best.step })
+    assert.ok(weightsOf('best').equals(weightsOf('shorter')), 'the weights are those of a run that ended there')
+    const results = JSON.parse(readFileSync(join(folder, 'best', 'run', 'results.json'), 'utf8'))
+    assert.deepEqual(results.best, report.best)
+    const checkpoints = readdirSync(join(folder, 'best', 'run', 'checkpoints')).sort()
+    assert.deepEqual(checkpoints, [`step-${best.step}`, 'step-24'].sort(), 'the best and the last one stay')
+  })
+
+  it('without an output it does the same', async () => {
+    const { report } = await fit(undefined, { loadBest: true })
+    const { report: written } = await fit('written', { loadBest: true })
+    assert.deepEqual(report.best, written.best)
+    assert.deepEqual(report.metrics, written.metrics)
+  })
+
+  it('bestMetric goes upwards for accuracy, and takes the first of equal ones', async () => {
+    const { report } = await fit(undefined, { loadBest: true, bestMetric: 'accuracy' })
+    const scores = report.history.filter(entry => entry.evaluation)
+    const most = Math.max(...scores.map(entry => entry.evaluation!.accuracy!))
+    assert.ok(new Set(scores.map(entry => entry.evaluation!.accuracy)).size > 1)
+    assert.equal(report.best!.step, scores.find(entry => entry.evaluation!.accuracy === most)!.step)
+    assert.equal(report.metrics.validation!.accuracy, most)
+  })
+
+  it('patience ends the training after so many evaluations without a better one', async () => {
+    const { report } = await fit('patient', { patience: 2 })
+    const losses = lossesOf(report).map(({ loss }) => loss)
+    const best = losses.indexOf(Math.min(...losses))
+    assert.equal(losses.length, best + 3)
+    assert.equal(report.steps.retrain, 3 * losses.length)
+    assert.ok(report.steps.retrain < 24)
+    assert.equal(report.best, undefined)
+    assert.equal(report.metrics.validation!.loss, losses.at(-1))
+    await fit('as-long', { retrainSteps: report.steps.retrain })
+    assert.ok(weightsOf('patient').equals(weightsOf('as-long')), 'without loadBest the last weights stay')
+  })
+
+  it('minDelta: smaller steps for the better do not count', async () => {
+    const { report } = await fit(undefined, { patience: 1, minDelta: 100 })
+    assert.equal(report.steps.retrain, 6)
+  })
+
+  it('killed anywhere and resumed, it ends with the same bits', async () => {
+    const watched = { loadBest: true, patience: 3 }
+    const { report: whole } = await fit('whole', watched)
+    assert.ok(whole.steps.retrain < 24)
+    for (const wanted of [2, 4, 6, 8, 10]) {
+      const name = `killed-${wanted}`
+      let reports = 0
+      const die = () => {
+        if (++reports === wanted) throw new Killed()
+      }
+      const more = { ...watched, resume: true }
+      await fit(name, more, { onProgress: die }).then(
+        () => assert.ok(reports < wanted),
+        (error: unknown) => assert.ok(error instanceof Killed, String(error)),
+      )
+      const { report } = await fit(name, more)
+      assertSame(name, 'whole')
+      assert.deepEqual([report.best, report.metrics, report.steps], [whole.best, whole.metrics, whole.steps])
+    }
+  })
+
+  it('stopped anywhere, in an evaluation too, and resumed, it ends with the same bits', async () => {
+    const watched = { loadBest: true, patience: 3 }
+    for (const questions of [5, 7, 11, 14]) {
+      const name = `stopped-${questions}`
+      let asked = 0
+      await assert.rejects(fit(name, watched, { shouldStop: () => ++asked > questions }), { name: 'AbortError' })
+      await fit(name, { ...watched, resume: true })
+      assertSame(name, 'whole')
+    }
+  })
+
+  it('a finished run that ended early gives its report again', async () => {
+    const { report } = await fit('whole', { loadBest: true, patience: 3, resume: true })
+    assert.equal(report.best!.step, lossesOf(report).at(-4)!.step)
+    assert.equal(report.steps.retrain, report.history.at(-1)!.step)
+  })
+
+  it('two levels: the retraining is watched, not the search', async () => {
+    const model = { method: 'bidora' } as const
+    const more = { loadBest: true, patience: 2, searchSteps: 6, repeats: 2, retrainSteps: 15 }
+    const { report, again } = await fit('two-levels', more, {}, model)
+    const parts = [undefined, 2].map(part =>
+      report.history.filter(entry => entry.phase === 'retrain' && entry.part === part),
+    )
+    for (const lines of parts) assert.ok(lines.at(-1)!.evaluation, 'each retraining ends with an evaluation')
+    const last = parts[1]!.filter(entry => entry.evaluation)
+    const best = last.reduce((least, entry) => (entry.evaluation!.loss! < least.evaluation!.loss! ? entry : least))
+    assert.equal(report.best!.step, best.step)
+    assert.deepEqual(again, best.evaluation)
+    let reports = 0
+    const die = () => {
+      if (++reports === 9) throw new Killed()
+    }
+    await assert.rejects(fit('two-levels-killed', more, { onProgress: die }, model), Killed)
+    await fit('two-levels-killed', { ...more, resume: true }, {}, model)
+    assertSame('two-levels-killed', 'two-levels')
+  })
+
+  it('refuses what means nothing, before anything is written', async () => {
+    const refusal = async (more: FitOptions, pattern: RegExp) => {
+      await assert.rejects(fit('refused', more), (error: unknown) => {
+        assert.ok(error instanceof ConfigError, String(error))
+        assert.match(error.message, pattern)
+        return true
+      })
+    }
+    await refusal({ loadBest: true, validation: undefined }, /goes by validation examples, and there are none/)
+    await refusal({ patience: 2, validation: undefined }, /patience goes by validation examples/)
+    await refusal({ loadBest: true, bestMetric: 'pearson' }, /must be a score of this task \(loss, accuracy/)
+    await refusal({ loadBest: true, evalEvery: 0 }, /needs more than one evaluation; give evalEvery/)
+    await refusal({ bestMetric: 'f1' }, /read by loadBest and patience/)
+    await refusal({ minDelta: 0.1, loadBest: true }, /read by patience/)
+    assert.ok(!existsSync(join(folder, 'refused')))
+  })
+})

@@ -1,0 +1,452 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { step } from '../../lib/bilevel/index.ts'
+import { ConfigError } from '../../lib/errors.ts'
+import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
+import type { GivenFitSettings } from '../../lib/train/config.ts'
+import { searchOf } from '../../lib/train/phases.ts'
+import { splitLevels } from '../../lib/train/split-levels.ts'
+import type { Training } from '../../lib/train/training.ts'
+import { distance, only, plainTinyModel, trainTiny, type Work } from './tiny-training.ts'
+
+/** Searches whose first steps are those of any longer one: the rates do not depend on the length. */
+const even: GivenFitSettings = {
+  schedule: 'constant',
+  warmupRatio: 0,
+  lowerLearningRate: 0.02,
+  upperLearningRate: 0.03,
+}
+const searchOnly: GivenFitSettings = { ...even, retrain: false }
+const still: GivenFitSettings = { ...even, retrainSteps: 1, retrainLearningRate: 0, weightDecay: 0 }
+
+describe('what the settings of the two levels do (float64, no dropout)', () => {
+  let base: string
+  let threads: number
+  before(() => {
+    threads = getNumThreads()
+    setNumThreads(1) // nothing here is large enough for two
+    base = plainTinyModel()
+  })
+  after(() => {
+    setNumThreads(threads)
+    rmSync(base, { recursive: true })
+  })
+  const train = (fit: GivenFitSettings, work?: Work) => trainTiny(base, fit, work ? { work } : {})
+  const start = () => train({}, async () => {})
+
+  describe('hypergradient', () => {
+    const run = (fit: GivenFitSettings) => train({ ...searchOnly, searchSteps: 3, upperClip: 0, ...fit })
+
+    it('finite-difference with a small radius, and neumann without terms at step 1, are exact', async () => {
+      const exact = (await run({ hypergradient: 'exact' })).values
+      assert.ok(distance((await run({ hypergradient: 'neumann', terms: 0, stepSize: 1 })).values, exact) < 1e-10)
+      const near = distance((await run({ hypergradient: 'finite-difference', radius: 1e-3 })).values, exact)
+      const far = distance((await run({ hypergradient: 'finite-difference', radius: 0.5 })).values, exact)
+      assert.ok(near < 1e-4 && far > 10 * near, `${near}, ${far}`)
+    })
+
+    it('neumann, conjugate-gradient and unrolled come to first-order as their step vanishes, and differ before', async () => {
+      const first = (await run({ hypergradient: 'first-order' })).values
+      const cases: [GivenFitSettings, GivenFitSettings][] = [
+        [
+          { hypergradient: 'neumann', stepSize: 1e-9 },
+          { hypergradient: 'neumann', stepSize: 0.1, terms: 2 },
+        ],
+        [
+          { hypergradient: 'unrolled', stepSize: 1e-9 },
+          { hypergradient: 'unrolled', stepSize: 0.5 },
+        ],
+        [
+          { hypergradient: 'conjugate-gradient', damping: 1e9 },
+          { hypergradient: 'conjugate-gradient', damping: 5, iterations: 3 },
+        ],
+      ]
+      for (const [vanishing, full] of cases) {
+        const [limit, other] = [await run(vanishing), await run(full)]
+        assert.ok(distance(limit.values, first) < 1e-5, JSON.stringify(vanishing))
+        assert.ok(distance(other.values, first) > 1e-4, JSON.stringify(full))
+      }
+    })
+
+    it('conjugate-gradient reads its options: an indefinite Hessian breaks it down, and onBreakdown says what then', async () => {
+      const options: GivenFitSettings = { hypergradient: 'conjugate-gradient', iterations: 30 }
+      await assert.rejects(
+        run({ ...options, onBreakdown: 'throw' }),
+        /conjugate-gradient: expected p\.\(H \+ damping I\)p/,
+      )
+      const first = await run({ hypergradient: 'first-order' })
+      const { history, values } = await run({ ...options, onBreakdown: 'first-order' })
+      assert.deepEqual(
+        history.map(({ breakdowns }) => breakdowns),
+        [1, 1, 1],
+      )
+      assert.ok(distance(values, first.values) < 1e-10) // the kernel of attention is another
+      const damped = await run({ ...options, tolerance: 0.99, damping: 5 })
+      assert.ok(damped.history.every(({ breakdowns }) => breakdowns === undefined))
+      assert.ok(distance(damped.values, first.values) > 1e-4)
+    })
+
+    it('sama sees the optimiser: another decay of its moments changes the hypergradient alone', async () => {
+      const norm = async (fit: GivenFitSettings) =>
+        (await run({ lowerLearningRate: 1e-12, ...fit })).history.at(-1)!.hypergradientNorm!
+      const [sama, first] = [
+        await norm({ hypergradient: 'sama', lowerLearningRate: 0.02 }),
+        await norm({ hypergradient: 'first-order', lowerLearningRate: 0.02 }),
+      ]
+      assert.ok(Number.isFinite(sama) && Math.abs(sama - first) > 1e-9 * first, `${sama} and ${first}`)
+      // The preconditioned vector is proportional to the rate, and so is the implicit part: it vanishes with it.
+      assert.ok(
+        Math.abs((await norm({ hypergradient: 'sama' })) / (await norm({ hypergradient: 'first-order' })) - 1) < 1e-8,
+      )
+    })
+
+    it('attention has second derivatives in the search, and its fast kernel back after it', async () => {
+      const kernels = new Set<string>()
+      const look = (training: Training) => {
+        for (const [, module] of training.model.classifier.namedModules())
+          if ('kernel' in module) kernels.add(String(module.kernel))
+      }
+      for (const hypergradient of ['exact', 'neumann', 'conjugate-gradient', 'unrolled'] as const) {
+        const options = hypergradient === 'conjugate-gradient' ? { damping: 5 } : {}
+        await train({ ...searchOnly, searchSteps: 1, hypergradient, ...options }, async training => {
+          await searchBy(training, { round: () => look(training) })
+          assert.deepEqual([...kernels], ['explicit'])
+          kernels.clear()
+          look(training)
+          assert.deepEqual([...kernels], ['fused'])
+          kernels.clear()
+        })
+      }
+    })
+  })
+
+  describe('accumulation', () => {
+    // 45 and 15 examples: the last batch of a pass is smaller, and its parts are of unequal size.
+    const common: GivenFitSettings = {
+      lowerFraction: 0.75,
+      searchSteps: 6,
+      retrainSteps: 3,
+      orthogonality: 0.1,
+      retrainLearningRate: 0.02,
+    }
+    for (const fit of [
+      {},
+      { unrollSteps: 2 },
+      { hypergradient: 'exact', searchSteps: 3 },
+      { hypergradient: 'neumann', stepSize: 0.1, terms: 1, searchSteps: 2 },
+      { hypergradient: 'sama', searchSteps: 3 },
+      { rollBack: true, searchSteps: 3 },
+    ] as const) {
+      it(`is the large batch, at both levels: ${JSON.stringify(fit)}`, async () => {
+        const whole = await train({ ...common, ...fit, batchSize: 8, upperBatchSize: 6 })
+        const same = await train({
+          ...common,
+          ...fit,
+          batchSize: 2,
+          accumulation: 4,
+          upperBatchSize: 2,
+          upperAccumulation: 3,
+        })
+        assert.ok(distance(same.values, whole.values) < 1e-11, String(distance(same.values, whole.values)))
+        assert.deepEqual(
+          same.history.map(({ step: at, lowerLearningRate, upperLearningRate }) => [
+            at,
+            lowerLearningRate,
+            upperLearningRate,
+          ]),
+          whole.history.map(({ step: at, lowerLearningRate, upperLearningRate }) => [
+            at,
+            lowerLearningRate,
+            upperLearningRate,
+          ]),
+        )
+        for (const [index, { lowerLoss }] of whole.history.entries())
+          assert.ok(Math.abs(same.history[index]!.lowerLoss! - lowerLoss!) < 1e-11)
+      })
+    }
+
+    it('is the large batch for a method of one level, and counts passes by it', async () => {
+      const run = (fit: GivenFitSettings, method: 'lora' | 'full') =>
+        trainTiny(
+          base,
+          { retrainLearningRate: 0.01, retrainEpochs: 2, ...fit },
+          { model: { method, ...(method === 'full' ? { rank: undefined } : {}) } },
+        )
+      for (const method of ['lora', 'full'] as const) {
+        const whole = await run({ batchSize: 8 }, method)
+        const parts = await run({ batchSize: 4, accumulation: 2 }, method)
+        assert.equal(parts.history.at(-1)!.step, 16)
+        assert.ok(distance(parts.values, whole.values) < 1e-11)
+      }
+    })
+  })
+
+  describe('course of the search', () => {
+    it('upperDelaySteps: magnitudes stay at their start so long, and the upper schedule spans the steps that are left', async () => {
+      const magnitudes = only((await start()).values, 'magnitude')
+      const fit: GivenFitSettings = { ...searchOnly, unrollSteps: 2, upperDelaySteps: 4, upperSchedule: 'linear' }
+      const delayed = await train({ ...fit, searchSteps: 10 })
+      const lines = delayed.history.map(({ step: at, upperLoss, upperLearningRate }) => [
+        at,
+        upperLoss !== undefined,
+        upperLearningRate,
+      ])
+      const rates = [0.03, 0.03, 0.03, 0.03 * (2 / 3), 0.03 * (1 / 3)]
+      assert.deepEqual(
+        lines,
+        rates.map((rate, round) => [2 * round + 2, round >= 2, rate]),
+      )
+      await assert.rejects(train({ ...fit, searchSteps: 5 }), (error: unknown) => {
+        assert.ok(error instanceof ConfigError)
+        return /at least one upper step in the search, got 5 lower steps with unrollSteps 2 and upperDelaySteps 4/.test(
+          error.message,
+        )
+      })
+      const short = await train({ ...fit, searchSteps: 6, upperLearningRate: 0 })
+      assert.deepEqual(only(short.values, 'magnitude'), magnitudes)
+      assert.ok(distance(only(delayed.values, 'magnitude'), magnitudes) > 1e-3)
+    })
+
+    it('a schedule of its own for the upper level', async () => {
+      const { history } = await train({
+        ...searchOnly,
+        searchSteps: 4,
+        upperSchedule: 'linear',
+        upperWarmupRatio: 0.5,
+        upperBatchSize: 3,
+      })
+      assert.deepEqual(
+        history.map(({ upperLearningRate }) => upperLearningRate),
+        [0, 0.015, 0.03, 0.015],
+      )
+      assert.deepEqual(
+        history.map(({ lowerLearningRate }) => lowerLearningRate),
+        [0.02, 0.02, 0.02, 0.02],
+      )
+    })
+
+    it('rollBack: with magnitudes that stay, one step is one step, and two are the second alone', async () => {
+      const rolled = { ...searchOnly, rollBack: true, upperLearningRate: 0, searchSteps: 6 }
+      const plain = await train({ ...searchOnly, upperLearningRate: 0, searchSteps: 6 })
+      assert.deepEqual((await train(rolled)).values, plain.values)
+      // Every second batch only, at the rates of three steps.
+      const skipping: Work = async training => {
+        const [parts] = splitLevels(training, 0)
+        const stream = training.stream('lower', parts!.lower)
+        const level = training.level(training.parametersOf('lower'), {
+          learningRate: 0.02,
+          steps: 3,
+          kind: 'linear',
+          warmupRatio: 0,
+        })
+        const { grad } = await import('../../lib/autograd/index.ts')
+        for (let round = 0; round < 3; round++) {
+          stream.next()
+          const batch = training.batchOf(stream.next(), 8) as Parameters<Training['loss']>[0]
+          level.update(grad(training.loss(batch), [...level.parameters]))
+        }
+        level.dispose()
+      }
+      const two = { ...rolled, schedule: 'linear', unrollSteps: 2, orthogonality: 0 } as const
+      const [got, wanted] = [await train(two), await train(two, skipping)]
+      assert.ok(distance(got.values, wanted.values) < 1e-12, String(distance(got.values, wanted.values)))
+    })
+  })
+
+  describe('choice of magnitudes', () => {
+    const steps = 8
+    const at = async (searchSteps: number) => {
+      let loss = NaN
+      const { values } = await train({ ...searchOnly, searchSteps, unrollSteps: 2 }, async training => {
+        await searchBy(training, {})
+        loss = await training.evaluate(splitLevels(training, 0)[0]!.upper)
+      })
+      return { values, loss }
+    }
+
+    it('best: the point with the lowest loss over the whole upper part, directions with it', async () => {
+      const rates = { upperLearningRate: 1.5, lowerLearningRate: 0.2 }
+      const points = []
+      for (let searchSteps = 2; searchSteps <= steps; searchSteps += 2) {
+        let loss = NaN
+        const { values } = await train({ ...searchOnly, ...rates, searchSteps, unrollSteps: 2 }, async training => {
+          await searchBy(training, {})
+          loss = await training.evaluate(splitLevels(training, 0)[0]!.upper)
+        })
+        points.push({ values, loss })
+      }
+      const best = points.reduce((least, point) => (point.loss < least.loss ? point : least))
+      assert.notEqual(best, points.at(-1))
+      const fit: GivenFitSettings = { ...searchOnly, ...rates, searchSteps: steps, unrollSteps: 2, magnitudes: 'best' }
+      assert.deepEqual((await train({ ...fit, chooseEvery: 1 })).values, best.values)
+      // One look at the end only: the last.
+      assert.deepEqual((await train({ ...fit, chooseEvery: 100 })).values, points.at(-1)!.values)
+    })
+
+    it('average: the mean of the magnitudes after the last upper steps; directions stay the last', async () => {
+      const points = [await at(4), await at(6), await at(8)].map(({ values }) => values)
+      const fit: GivenFitSettings = {
+        ...searchOnly,
+        searchSteps: steps,
+        unrollSteps: 2,
+        magnitudes: 'average',
+        averageFraction: 0.75,
+      }
+      const { values, points: kept } = await train(fit)
+      const mean = new Map(
+        [...only(points[0]!, 'magnitude')].map(([name, first]) => [
+          name,
+          first.map((value, index) => (value + points[1]!.get(name)![index]! + points[2]!.get(name)![index]!) / 3),
+        ]),
+      )
+      assert.deepEqual(only(values, 'magnitude'), mean)
+      for (const kind of ['direction', 'head'] as const) assert.deepEqual(only(values, kind), only(points[2]!, kind))
+      assert.ok([...kept.keys()].every(name => name.startsWith('start.')))
+    })
+  })
+
+  describe('folds', () => {
+    it('each example is in one upper part; magnitudes are the mean of the searches, all from the same start', async () => {
+      const fit: GivenFitSettings = { ...still, folds: 3, searchSteps: 4 }
+      const found: Map<string, number[]>[] = []
+      for (const fold of [0, 1, 2]) {
+        await train(fit, async training => {
+          const splits = splitLevels(training, 0)
+          assert.deepEqual(
+            splits.flatMap(({ upper }) => upper).sort((a, b) => a - b),
+            training.allPlaces(),
+          )
+          for (const { lower, upper } of splits) {
+            assert.deepEqual(
+              [...lower, ...upper].sort((a, b) => a - b),
+              training.allPlaces(),
+            )
+            assert.equal(upper.length, 20)
+            assert.equal(upper.filter(place => training.keys()[place] === 0).length, 10)
+          }
+          await searchBy(training, { fold })
+          found.push(new Map(training.parametersOf('upper').map(([name, value]) => [name, value.tolist() as number[]])))
+        })
+      }
+      assert.ok(distance(found[0]!, found[1]!) > 1e-3)
+      const { values, history } = await train(fit)
+      const mean = new Map(
+        [...found[0]!].map(([name, first]) => [
+          name,
+          first.map((value, index) => (value + found[1]!.get(name)![index]! + found[2]!.get(name)![index]!) / 3),
+        ]),
+      )
+      assert.deepEqual(only(values, 'magnitude'), mean)
+      assert.deepEqual(only(values, 'direction'), only((await start()).values, 'direction'))
+      assert.deepEqual(
+        history.map(({ phase, part, step: done }) => [phase, part, done]),
+        [undefined, 2, 3]
+          .flatMap(part => [1, 2, 3, 4].map(done => ['search', part, done]))
+          .concat([['retrain', undefined, 1]]),
+      )
+    })
+  })
+
+  describe('retraining', () => {
+    const searched = () => train({ ...searchOnly, searchSteps: 5, weightDecay: 0 })
+
+    it('retrain false: the model stays where the search has led', async () => {
+      const { values, history } = await searched()
+      const whole = await train({ ...still, searchSteps: 5, directionsFrom: 'searched' })
+      assert.deepEqual(values, whole.values)
+      assert.ok(history.every(({ phase }) => phase === 'search'))
+      assert.ok(distance(only(values, 'direction'), only((await start()).values, 'direction')) > 0.01)
+    })
+
+    it('directionsFrom and headFrom: start or searched, each by itself', async () => {
+      const [first, last] = [(await start()).values, (await searched()).values]
+      for (const directionsFrom of ['start', 'searched'] as const)
+        for (const headFrom of ['start', 'searched', undefined] as const) {
+          const { values } = await train({ ...still, searchSteps: 5, directionsFrom, headFrom })
+          const from = (place: 'start' | 'searched') => (place === 'start' ? first : last)
+          assert.deepEqual(only(values, 'magnitude'), only(last, 'magnitude'))
+          assert.deepEqual(only(values, 'direction'), only(from(directionsFrom), 'direction'))
+          assert.deepEqual(only(values, 'head'), only(from(headFrom ?? directionsFrom), 'head'))
+        }
+    })
+
+    it('retrainMagnitudes: they move on from what was searched; else they keep its bits', async () => {
+      const moving = { ...even, searchSteps: 5, retrainSteps: 5, retrainLearningRate: 0.02, weightDecay: 0 }
+      const magnitudes = only((await searched()).values, 'magnitude')
+      assert.deepEqual(only((await train(moving)).values, 'magnitude'), magnitudes)
+      const trained = only((await train({ ...moving, retrainMagnitudes: true })).values, 'magnitude')
+      const moved = distance(trained, magnitudes)
+      assert.ok(moved > 1e-3 && moved < 0.5, String(moved))
+    })
+  })
+
+  describe('without a search', () => {
+    const fit: GivenFitSettings = { retrainSteps: 12, retrainLearningRate: 0.02 }
+
+    it('magnitudes keep the bits of their start, and the rest is as after a search that moves none', async () => {
+      const { values, history } = await train({ ...fit, search: false })
+      assert.deepEqual(only(values, 'magnitude'), only((await start()).values, 'magnitude'))
+      assert.deepEqual(values, (await train({ ...fit, searchSteps: 2, upperLearningRate: 0 })).values)
+      assert.ok(history.every(({ phase }) => phase === 'retrain'))
+    })
+
+    it('one level: all parameters on all examples is DoRA with its norm in the graph', async () => {
+      const one = await train({ ...fit, search: false, retrainMagnitudes: true, orthogonality: 0 })
+      const dora = await trainTiny(base, fit, { model: { method: 'dora', detachNorm: false } })
+      assert.ok(distance(one.values, dora.values) < 1e-9, String(distance(one.values, dora.values)))
+      assert.ok(distance(only(one.values, 'magnitude'), only((await start()).values, 'magnitude')) > 1e-3)
+    })
+  })
+
+  describe('repeats', () => {
+    it('the second time begins where the first has ended, with another split, and retrains from there', async () => {
+      const fit: GivenFitSettings = { ...even, searchSteps: 4, retrainSteps: 5, retrainLearningRate: 0.02 }
+      const once = await train(fit)
+      const twice = await train({ ...fit, repeats: 2 })
+      const begun = new Map([...twice.points].map(([name, value]) => [name.replace(/^start\./, ''), value]))
+      assert.deepEqual(begun, once.values)
+      assert.deepEqual(
+        twice.history.slice(0, once.history.length).map(line => ({ ...line, examplesPerSecond: 0 })),
+        once.history.map(line => ({ ...line, examplesPerSecond: 0 })),
+      )
+      assert.deepEqual(
+        [...new Set(twice.history.map(({ phase, part }) => `${phase} ${part ?? 1}`))],
+        ['search 1', 'retrain 1', 'search 2', 'retrain 2'],
+      )
+      assert.ok(distance(only(twice.values, 'magnitude'), only(once.values, 'magnitude')) > 1e-4)
+      const still2 = await train({ ...fit, repeats: 2 }, async training => {
+        assert.notDeepEqual(splitLevels(training, 1), splitLevels(training, 0))
+      })
+      assert.ok(still2)
+    })
+  })
+
+  /** One search by hand, as `trainBidora` makes it. */
+  async function searchBy(
+    training: Training,
+    { fold = 0, round = () => {} }: { fold?: number; round?: () => void },
+  ): Promise<void> {
+    const ops = await import('../../lib/ops/index.ts')
+    const parts = splitLevels(training, 0)[fold]!
+    const { lower, upper, hypergradient, plan } = searchOf(training, { repeat: 0, fold, parts })
+    const gamma = training.settings.orthogonality
+    const problem = {
+      lowerLoss: (batch: Parameters<Training['loss']>[0]) =>
+        ops.add(training.loss(batch), ops.mul(training.orthogonality(), gamma)),
+      upperLoss: (batch: Parameters<Training['loss']>[0]) => training.upperLoss(batch),
+      lowerParameters: lower.parameters,
+      upperParameters: upper.parameters,
+    }
+    await training.phase({
+      ...plan,
+      round(lowerBatches, upperBatch) {
+        round()
+        return step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, {
+          updateLower: lower.update,
+          updateUpper: upper.update,
+          hypergradient,
+        })
+      },
+    })
+  }
+})
