@@ -1,5 +1,15 @@
+export { analyze } from './analyze/analyze.ts'
+export type { Analysis, AnalysisFiles, AnalyzeOptions, KindFit, LayerChange } from './analyze/types.ts'
 export { BiDoRA, type CallOptions, type FitOptions } from './bidora.ts'
-export { type CompareOptions, compare } from './compare.ts'
+export {
+  type CompareDataset,
+  type CompareOptions,
+  type CompareProgress,
+  type CompareReport,
+  type CompareVariant,
+  type Comparison,
+  compare,
+} from './compare.ts'
 export { loadDataset } from './data/index.ts'
 export {
   AbortError,

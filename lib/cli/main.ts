@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
-import { compareSentence } from '../compare.ts'
 import { ConfigError } from '../errors.ts'
 import { packageVersion } from '../setup/locate.ts'
+import { analyzeCommand } from './analyze.ts'
+import { compareCommand } from './compare.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { evaluateCommand } from './evaluate.ts'
@@ -33,7 +34,8 @@ function program(): Command {
     evaluateCommand(),
     predictCommand(),
     mergeCommand(),
-    laterCommand('compare', 'methods over seeds on one data set', compareSentence),
+    analyzeCommand(),
+    compareCommand(),
     laterCommand(
       'report',
       'report.html of a run',

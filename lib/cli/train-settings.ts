@@ -87,7 +87,8 @@ function readConfig(path: string): Record<string, unknown> {
   return given
 }
 
-function readObject(path: string): object {
+/** The object in a `--config` file. */
+export function readObject(path: string): object {
   let value: unknown
   try {
     value = JSON.parse(readFileSync(path, 'utf8'))

@@ -80,5 +80,5 @@ export async function mistakes(model: BiDoRA): Promise<void> {
   expectType<Error>(new AbortError('CODE', 'sentence'))
   expectType<string>(new BidoraError('CODE', 'sentence').code)
   expectType<string>(version)
-  await compare({ methods: ['lora'], seeds: [0] })
+  await compare({ model: 'x', datasets: ['rte'], methods: ['lora'], seeds: [0], output: 'y', rank: 4 })
 }

@@ -48,7 +48,7 @@ describe('bidora', () => {
       { name: 'ConfigError', message: /did you mean 'base'/ },
     ],
     ['a base that is not there', () => BiDoRA.load('.', { base: '/nowhere' }), { name: 'SetupError' }],
-    ['compare', () => compare({ methods: ['lora'], seeds: [0] }), { code: 'NOT_YET' }],
+    ['compare', () => compare({ model: 'x', methods: ['lora'], seeds: [0], output: 'y' }), { code: 'CONFIG_VALUE' }],
   ]
   for (const [what, call, error] of refused) {
     it(`refuses ${what}`, () => assert.rejects(call(), error))
