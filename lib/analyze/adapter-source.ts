@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { readAdapterConfig } from '../adapters/index.ts'
+import { ConfigError } from '../errors.ts'
+import { SafetensorsFile } from '../io/index.ts'
+import { type FactorNames, lowRankSource } from './low-rank-source.ts'
+import { final, type Source } from './source.ts'
+import type { WholeModel } from './whole-model.ts'
+
+/** `base_model.model.PATH.lora_A.weight`, and the magnitude with or without its axis and `.weight`. */
+const pattern = /^base_model\.model\.(.+)\.(lora_A|lora_B|lora_magnitude_vector(?:_in)?)(?:\.weight)?$/
+
+/**
+ * An adapter in PEFT's layout on its base.
+ *
+ * @throws FormatError where config or tensors are not sound; ConfigError for a method that changes no weight of a layer
+ */
+export function adapterSource(folder: string, base: WholeModel): Source {
+  const { settings } = readAdapterConfig(folder)
+  if (!('rank' in settings)) throw nothingChanged(folder, settings.method)
+  const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
+  const names = new Map<string, FactorNames>()
+  for (const name of file.entries.keys()) {
+    const [, path, tensor] = pattern.exec(name) ?? []
+    if (path === undefined) continue
+    const part = tensor === 'lora_A' ? 'loraA' : tensor === 'lora_B' ? 'loraB' : 'magnitude'
+    names.set(path, { ...names.get(path), [part]: name })
+  }
+  const scaling = settings.loraAlpha / settings.rank
+  return lowRankSource(file, names, { scaling, magnitudeAxis: settings.magnitudeAxis ?? 'out' }, base, final)
+}
+
+/** For methods that train other things than weights of linear layers. */
+export function nothingChanged(folder: string, method: string): ConfigError {
+  return new ConfigError(
+    'ANALYZE_METHOD',
+    `analyze: expected a model whose linear layers were changed (bidora, dora, lora, full), got ${folder} of method '${method}', which leaves their weights as they are; there is nothing to analyse`,
+    { folder, method },
+  )
+}

@@ -1,0 +1,2 @@
+export { type PlotSpec, renderSvg } from './render.ts'
+export { colours, shapes } from './style.ts'
