@@ -21,7 +21,7 @@ const verbs = {
   },
   test: async () => {
     await prepare({ assets: 'required' })
-    return report(mocha(['unit', 'house', 'parity', 'gradient', 'e2e']))
+    return report(mocha(['unit', 'house', 'parity', 'gradient', 'examples', 'e2e']))
   },
   'test:gpu': async () => {
     await prepare({ assets: 'required' })
