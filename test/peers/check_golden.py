@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 GOLDEN = Path(__file__).resolve().parent.parent / 'golden'
-NAMES = ['layers', 'adapters', 'models', 'optim', 'betty', 'ops', 'peft']
+NAMES = ['layers', 'adapters', 'models', 'optim', 'betty', 'betty_methods', 'bilevel', 'ops', 'peft']
 FLOOR = 1e-6
 
 

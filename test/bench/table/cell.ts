@@ -2,7 +2,7 @@ import { type Dataset, type Example, requirePart } from '../../../lib/data/index
 import { findModel } from '../../../lib/setup/assets.ts'
 import { libtorchVersion } from '../../../lib/torch.ts'
 import { FIELDS, type FieldName, fitSettings, modelSettings, TunedModel } from '../../../lib/train/index.ts'
-import { type Cell, maxLength, tableVersion } from './plan.ts'
+import { type Cell, maxLength } from './plan.ts'
 import type { CellKey, CellResult } from './results.ts'
 
 /** Settings that say where and how loudly a training runs, or what the data say: a result does not depend on them. */
@@ -17,7 +17,7 @@ export function keyOf(cell: Cell): CellKey {
     name => !('free' in FIELDS[name]) && !left.has(name) && FIELDS[name].methods.includes(method.method),
   )
   return {
-    version: tableVersion,
+    version: dataset.version,
     dataset: dataset.name,
     method: method.method,
     seed,
