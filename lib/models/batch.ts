@@ -1,7 +1,7 @@
 import { ArgumentError, ShapeError } from '../errors.ts'
 import { mul, ne, sub, to, view } from '../ops/index.ts'
-import { type DType, type Tensor, tensor } from '../tensor/index.ts'
-import type { AttentionContext } from '../nn/index.ts'
+import { type DType, Tensor, tensor } from '../tensor/index.ts'
+import type { AttentionContext, TextRows } from '../nn/index.ts'
 
 /** Texts side by side, the short ones filled up: every tensor is [batch, seq]. */
 export interface PaddedBatch {
@@ -18,8 +18,24 @@ export interface PaddedBatch {
   readonly tokenRange?: readonly [least: number, largest: number]
 }
 
-/** The input of a model: a record of tensors that says how its texts are laid out. Other layouts will join the padded one. */
-export type Batch = PaddedBatch
+/** Texts one after the other, without padding: `packBatch` makes it. Results are those of the padded batch. */
+export interface PackedBatch {
+  readonly layout: 'packed'
+  /** [tokens] */
+  readonly inputIds: Tensor
+  /** [tokens] */
+  readonly tokenTypeIds?: Tensor
+  /** [tokens], the place of each token in its padded text */
+  readonly positions: Tensor
+  /** Where the texts lie. */
+  readonly rows: TextRows
+  /** False where all texts are equally long. */
+  readonly hasPadding: boolean
+  readonly tokenRange: readonly [least: number, largest: number]
+}
+
+/** The input of a model: a record of tensors that says how its texts are laid out. */
+export type Batch = PaddedBatch | PackedBatch
 
 /** The same as plain arrays, as the text room makes it. */
 export interface PaddedArrays {
@@ -36,45 +52,56 @@ export interface PaddedArrays {
  *
  * @throws ShapeError where an array does not hold `shape`, ArgumentError for an empty batch or an unknown layout.
  */
-export function toBatch(arrays: PaddedArrays, device = 'cpu'): Batch {
-  requirePadded(arrays, 'toBatch')
+export function toBatch(arrays: PaddedArrays, device = 'cpu'): PaddedBatch {
+  const shape = checkArrays(arrays, 'toBatch')
+  const { inputIds, attentionMask, tokenTypeIds } = arrays
+  return {
+    layout: 'padded',
+    inputIds: tensor(inputIds, { shape, device }),
+    attentionMask: tensor(attentionMask, { shape, device }),
+    ...(tokenTypeIds ? { tokenTypeIds: tensor(tokenTypeIds, { shape, device }) } : {}),
+    hasPadding: hasZero(attentionMask),
+    tokenRange: rangeOf(inputIds),
+  }
+}
+
+/**
+ * Checks that every array holds `shape`, which it gives.
+ *
+ * @throws as `toBatch` does.
+ */
+export function checkArrays(arrays: PaddedArrays, where: string): [batch: number, seq: number] {
+  requirePadded(arrays, where)
   const shape = [...arrays.shape]
   const count = shape.reduce((product, size) => product * size, 1)
   if (shape.length !== 2 || count === 0) {
     throw new ArgumentError(
       'EMPTY_BATCH',
-      `toBatch: expected a shape [batch, seq] with tokens, got [${shape.join(', ')}]`,
+      `${where}: expected a shape [batch, seq] with tokens, got [${shape.join(', ')}]`,
     )
   }
-  const upload = (array: BigInt64Array | Int32Array, name: string): Tensor => {
-    if (array.length === count) return tensor(array, { shape, device })
+  for (const name of ['inputIds', 'attentionMask', 'tokenTypeIds'] as const) {
+    const { length } = arrays[name] ?? { length: count }
+    if (length === count) continue
     throw new ShapeError(
       'BATCH_SHAPE',
-      `toBatch: expected ${count} ${name} for [${shape.join(', ')}], got ${array.length}`,
+      `${where}: expected ${count} ${name} for [${shape.join(', ')}], got ${length}`,
       {
-        shapes: [shape, [array.length]],
+        shapes: [shape, [length]],
       },
     )
   }
-  return {
-    layout: 'padded',
-    inputIds: upload(arrays.inputIds, 'inputIds'),
-    attentionMask: upload(arrays.attentionMask, 'attentionMask'),
-    ...(arrays.tokenTypeIds ? { tokenTypeIds: upload(arrays.tokenTypeIds, 'tokenTypeIds') } : {}),
-    hasPadding: hasZero(arrays.attentionMask),
-    tokenRange: rangeOf(arrays.inputIds),
-  }
+  return shape as [number, number]
 }
 
 /** The same batch on another device; tensors that are there already stay as they are. */
-export function batchToDevice(batch: Batch, device: string): Batch {
-  const move = (moved: Tensor) => (moved.device === device ? moved : to(moved, { device }))
-  return {
-    ...batch,
-    inputIds: move(batch.inputIds),
-    attentionMask: move(batch.attentionMask),
-    ...(batch.tokenTypeIds ? { tokenTypeIds: move(batch.tokenTypeIds) } : {}),
+export function batchToDevice<Some extends Batch>(batch: Some, device: string): Some {
+  const move = <T>(value: T): T => {
+    if (value instanceof Tensor) return (value.device === device ? value : to(value, { device })) as T
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, move(inner)])) as T
   }
+  return move(batch)
 }
 
 /**
@@ -84,15 +111,8 @@ export function batchToDevice(batch: Batch, device: string): Batch {
  * @throws ArgumentError for another layout or a foreign token, ShapeError with both shapes.
  */
 export function checkBatch(batch: Batch, maxLength: number, vocabSize: number): void {
-  requirePadded(batch, 'forward')
-  const { shape } = batch.inputIds
-  if (shape.length !== 2) throw unfit('inputIds [batch, seq]', shape)
-  for (const name of ['attentionMask', 'tokenTypeIds'] as const) {
-    const other = batch[name]?.shape
-    if (other && other.join() !== shape.join())
-      throw unfit(`${name} of the shape [${shape.join(', ')}] of inputIds`, other)
-  }
-  if (shape[1]! > maxLength) throw unfit(`at most ${maxLength} tokens a text (cut longer ones)`, shape)
+  if (batch.layout === 'packed') checkPacked(batch, maxLength)
+  else checkPadded(batch, maxLength)
   const [least, largest] = batch.tokenRange ?? [0, 0]
   if (least >= 0 && largest < vocabSize) return
   throw new ArgumentError(
@@ -102,13 +122,27 @@ export function checkBatch(batch: Batch, maxLength: number, vocabSize: number): 
   )
 }
 
+function checkPadded(batch: PaddedBatch, maxLength: number): void {
+  requirePadded(batch, 'forward')
+  const { shape } = batch.inputIds
+  if (shape.length !== 2) throw unfit('inputIds [batch, seq]', shape)
+  for (const name of ['attentionMask', 'tokenTypeIds'] as const) {
+    const other = batch[name]?.shape
+    if (other && other.join() !== shape.join())
+      throw unfit(`${name} of the shape [${shape.join(', ')}] of inputIds`, other)
+  }
+  if (shape[1]! > maxLength) throw unfit(`at most ${maxLength} tokens a text (cut longer ones)`, shape)
+}
+
 /** What attention needs of a batch, for scores of `dtype`. */
 export function attentionContext(batch: Batch, dtype: DType): AttentionContext {
-  if (batch.hasPadding === false) return {}
-  const [texts, seq] = batch.attentionMask.shape as [number, number]
-  const kept = to(ne(batch.attentionMask, 0), { dtype }) // [batch, seq]
+  const rows = batch.layout === 'packed' ? { rows: batch.rows } : {}
+  if (batch.hasPadding === false) return rows
+  const mask = batch.layout === 'packed' ? batch.rows.mask : batch.attentionMask
+  const [texts, seq] = mask.shape as [number, number]
+  const kept = to(ne(mask, 0), { dtype }) // [batch, seq]
   const bias = mul(sub(kept, 1), hidden[dtype] ?? hidden.float32!) // 0 where kept
-  return { bias: view(bias, [texts, 1, 1, seq]) } // [batch, heads, query, key]
+  return { ...rows, bias: view(bias, [texts, 1, 1, seq]) } // [batch, heads, query, key]
 }
 
 /**
@@ -117,11 +151,19 @@ export function attentionContext(batch: Batch, dtype: DType): AttentionContext {
  */
 const hidden: Partial<Record<DType, number>> = { float64: 8e307, float32: 1.5e38, bfloat16: 1.5e38, float16: 3.2e4 }
 
-function hasZero(mask: BigInt64Array | Int32Array): boolean {
+function checkPacked({ inputIds, tokenTypeIds, rows }: PackedBatch, maxLength: number): void {
+  const { shape } = inputIds
+  if (tokenTypeIds && tokenTypeIds.shape.join() !== shape.join())
+    throw unfit(`tokenTypeIds of the shape [${shape.join(', ')}] of inputIds`, tokenTypeIds.shape)
+  const longest = rows.mask.shape[1]!
+  if (longest > maxLength) throw unfit(`at most ${maxLength} tokens a text (cut longer ones)`, [longest])
+}
+
+export function hasZero(mask: BigInt64Array | Int32Array): boolean {
   return mask instanceof BigInt64Array ? mask.includes(0n) : mask.includes(0)
 }
 
-function rangeOf(ids: BigInt64Array | Int32Array): [number, number] {
+export function rangeOf(ids: BigInt64Array | Int32Array): [number, number] {
   let least = ids[0]!
   let largest = ids[0]!
   for (const id of ids) {

@@ -1,8 +1,14 @@
-import { Dropout, Linear, type Layer, Module, type Placement } from '../nn/index.ts'
+import { Dropout, firstTokens, Linear, type Layer, Module, type Placement } from '../nn/index.ts'
 import { narrow } from '../ops/index.ts'
 import { scope } from '../tensor/index.ts'
 import { attentionContext, type Batch, checkBatch } from './batch.ts'
-import { type ClassifierOutput, type EncoderOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import {
+  type ClassifierOutput,
+  type EncoderOptions,
+  type EncoderOutput,
+  type ForwardOptions,
+  SequenceClassifier,
+} from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
 import { Embeddings, type PositionLookup } from './embeddings.ts'
 import { Encoder, Pooler } from './encoder.ts'
@@ -11,7 +17,8 @@ import type { ModelFamily } from './family.ts'
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
 
 /** Positions count from 0, padding or not. */
-const positionsFromZero: PositionLookup = (table, batch) => narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
+const positionsFromZero: PositionLookup = (table, batch) =>
+  batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
 
 /** The encoder with its pooler. */
 export class BertModel extends Module {
@@ -28,13 +35,16 @@ export class BertModel extends Module {
     this.#config = config
   }
 
-  /** Hidden states of a batch, each [batch, seq, hidden]. */
-  forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
+  /** Hidden states of a batch. */
+  forward(batch: Batch, options: EncoderOptions = {}): EncoderOutput {
     checkBatch(batch, this.#config.maxPositionEmbeddings, this.#config.vocabSize)
-    const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
-    const every = options.hiddenStates ?? false
-    const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })
-    return { lastHiddenState: states.at(-1)!, ...(every ? { hiddenStates: states } : {}) }
+    const embedded = this.embeddings.forward(batch) // [..., hidden]
+    const { hiddenStates: every = false, firstOnly = false } = options
+    const context = attentionContext(batch, embedded.dtype)
+    const states = this.encoder.forward(embedded, context, { every, firstOnly: firstOnly && !every })
+    const last = states.at(-1)!
+    if (!every) return { lastHiddenState: last }
+    return { lastHiddenState: firstOnly ? firstTokens(last, context) : last, hiddenStates: states }
   }
 }
 
@@ -57,7 +67,7 @@ export class BertForSequenceClassification extends SequenceClassifier {
 
   override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
     return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.bert.forward(batch, options)
+      const { lastHiddenState, hiddenStates } = this.bert.forward(batch, { ...options, firstOnly: true })
       const pooled = this.bert.pooler.forward(lastHiddenState) // [batch, hidden]
       const logits = this.classifier.forward(this.dropout.forward(pooled)) // [batch, labels]
       return { logits, ...(hiddenStates ? { hiddenStates } : {}) }

@@ -12,11 +12,17 @@ export interface ForwardOptions {
   hiddenStates?: boolean
 }
 
-/** What an encoder gives. */
+/** What an encoder is to compute. */
+export interface EncoderOptions extends ForwardOptions {
+  /** Give the last hidden state of the first tokens alone, and do no work for the others that it does not need. */
+  firstOnly?: boolean
+}
+
+/** What an encoder gives: hidden states [batch, seq, hidden], [rows, hidden] for a batch without padding. */
 export interface EncoderOutput {
-  /** [batch, seq, hidden] */
+  /** With `firstOnly` [batch, hidden]. */
   readonly lastHiddenState: Tensor
-  /** Embeddings' output and each layer's, each [batch, seq, hidden]; where they were asked for. */
+  /** Embeddings' output and each layer's; where they were asked for. */
   readonly hiddenStates?: readonly Tensor[]
 }
 

@@ -4,7 +4,7 @@ import { Dropout, Embedding, LayerNorm, Module, type Placement } from '../nn/ind
 import type { Batch } from './batch.ts'
 import type { EncoderConfig } from './config.ts'
 
-/** Gives each token the vector of its position: [seq, hidden] or [batch, seq, hidden]. The one part in which models differ. */
+/** Gives each token the vector of its position: [seq, hidden], [batch, seq, hidden] or [rows, hidden]. The one part in which models differ. */
 export type PositionLookup = (table: Embedding, batch: Batch) => Tensor
 
 /** layerNorm(word + tokenType + position), with dropout. */
@@ -35,14 +35,14 @@ export class Embeddings extends Module {
     this.#lookUpPositions = positions.lookUp
   }
 
-  /** [batch, seq, hidden] */
+  /** [batch, seq, hidden], [rows, hidden] without padding */
   forward(batch: Batch): Tensor {
-    const words = this.wordEmbeddings.forward(batch.inputIds) // [batch, seq, hidden]
+    const words = this.wordEmbeddings.forward(batch.inputIds) // [..., hidden]
     const table = this.tokenTypeEmbeddings.weight // [types, hidden]
     // With one type there is nothing to look up, whatever a tokenizer says.
     const types =
       batch.tokenTypeIds && table.shape[0]! > 1
-        ? this.tokenTypeEmbeddings.forward(batch.tokenTypeIds) // [batch, seq, hidden]
+        ? this.tokenTypeEmbeddings.forward(batch.tokenTypeIds) // [..., hidden]
         : select(table, 0, 0) // [hidden]
     const positions = this.#lookUpPositions(this.positionEmbeddings, batch)
     return this.dropout.forward(this.layerNorm.forward(add(add(words, types), positions)))

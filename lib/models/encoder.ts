@@ -1,5 +1,5 @@
 import { checkpoint } from '../autograd/index.ts'
-import { add, select, tanh } from '../ops/index.ts'
+import { add, tanh } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import {
   type Activation,
@@ -7,6 +7,7 @@ import {
   type AttentionContext,
   activation,
   Dropout,
+  firstTokens,
   type Layer,
   LayerNorm,
   Linear,
@@ -17,6 +18,13 @@ import type { EncoderConfig } from './config.ts'
 
 // The encoder that BERT and RoBERTa share ("Attention is all you need", layer norm after each residual). The properties
 // bear the names of the checkpoints, so every weight's path is its name on disk.
+//
+// Hidden states are [batch, seq, hidden], or [rows, hidden] where a batch has no padding; written [..., hidden].
+
+export interface LayerOptions {
+  /** Only the first token of each text is wanted, [batch, hidden]: the others give keys and values alone. */
+  firstOnly?: boolean
+}
 
 /** Query, key and value of one layer and the attention between them. */
 export class SelfAttention extends Module {
@@ -33,9 +41,9 @@ export class SelfAttention extends Module {
     this.attend = new Attention(config.numAttentionHeads, { dropout: config.attentionProbsDropoutProb })
   }
 
-  /** [batch, seq, hidden] to [batch, seq, hidden] */
-  forward(input: Tensor, context: AttentionContext): Tensor {
-    const query = this.query.forward(input)
+  /** `asking` are the tokens that ask, all or the first ones: their shape is that of the result. */
+  forward(input: Tensor, asking: Tensor, context: AttentionContext): Tensor {
+    const query = this.query.forward(asking)
     const key = this.key.forward(input)
     const value = this.value.forward(input)
     return this.attend.forward(query, key, value, context)
@@ -55,7 +63,7 @@ export class ResidualOutput extends Module {
     this.dropout = new Dropout(config.hiddenDropoutProb)
   }
 
-  /** [batch, seq, in] and the residual [batch, seq, hidden] to [batch, seq, hidden] */
+  /** [..., in] and the residual [..., hidden] to [..., hidden] */
   forward(input: Tensor, residual: Tensor): Tensor {
     return this.layerNorm.forward(add(this.dropout.forward(this.dense.forward(input)), residual))
   }
@@ -72,9 +80,9 @@ export class SelfAttentionBlock extends Module {
     this.output = new ResidualOutput(config.hiddenSize, config, placement)
   }
 
-  /** [batch, seq, hidden] to [batch, seq, hidden] */
-  forward(input: Tensor, context: AttentionContext): Tensor {
-    return this.output.forward(this.self.forward(input, context), input)
+  forward(input: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
+    const asking = options.firstOnly ? firstTokens(input, context) : input
+    return this.output.forward(this.self.forward(input, asking, context), asking)
   }
 }
 
@@ -89,7 +97,7 @@ export class Intermediate extends Module {
     this.#activation = activation(config.hiddenAct)
   }
 
-  /** [batch, seq, hidden] to [batch, seq, intermediate] */
+  /** [..., hidden] to [..., intermediate] */
   forward(input: Tensor): Tensor {
     return this.#activation(this.dense.forward(input))
   }
@@ -108,9 +116,8 @@ export class EncoderLayer extends Module {
     this.output = new ResidualOutput(config.intermediateSize, config, placement)
   }
 
-  /** [batch, seq, hidden] to [batch, seq, hidden] */
-  forward(input: Tensor, context: AttentionContext): Tensor {
-    const attended = scope(() => this.attention.forward(input, context)) // frees queries, keys, scores
+  forward(input: Tensor, context: AttentionContext, options: LayerOptions = {}): Tensor {
+    const attended = scope(() => this.attention.forward(input, context, options)) // frees queries, keys, scores
     return this.output.forward(this.intermediate.forward(attended), attended)
   }
 }
@@ -127,15 +134,16 @@ export class Encoder extends Module {
   }
 
   /**
-   * [batch, seq, hidden] to [last hidden state], or with `every` to [input, output of layer 1, ..., of the last], each
-   * [batch, seq, hidden].
+   * [..., hidden] to [last hidden state], or with `every` to [input, output of layer 1, ..., of the last], each
+   * [..., hidden]. With `firstOnly` the last one is that of the first tokens, [batch, hidden].
    */
-  forward(input: Tensor, context: AttentionContext, options: { every: boolean }): Tensor[] {
+  forward(input: Tensor, context: AttentionContext, options: LayerOptions & { every: boolean }): Tensor[] {
     const states = [input]
     let hidden = input
     for (const layer of this.layer) {
+      const ofLayer = { firstOnly: options.firstOnly === true && layer === this.layer.at(-1) }
       const run = this.checkpointing ? checkpointed : plain
-      const output = scope(() => run(layer, hidden, context)) // frees what only this layer used
+      const output = scope(() => run(layer, hidden, context, ofLayer)) // frees what only this layer used
       if (options.every) states.push(output)
       else if (hidden !== input) hidden.dispose()
       hidden = output
@@ -144,14 +152,14 @@ export class Encoder extends Module {
   }
 }
 
-function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext): Tensor {
-  return layer.forward(hidden, context)
+function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
+  return layer.forward(hidden, context, options)
 }
 
 /** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
-function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext): Tensor {
+function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
   const { bias, ...rest } = context
-  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest)
+  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest, options)
   return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
 }
 
@@ -169,8 +177,8 @@ export class Pooler extends Module {
     this.dense = new Linear(config.hiddenSize, config.hiddenSize, placement)
   }
 
-  /** [batch, seq, hidden] to [batch, hidden] */
-  forward(hiddenStates: Tensor): Tensor {
-    return tanh(this.dense.forward(select(hiddenStates, 1, 0)))
+  /** First tokens [batch, hidden] to [batch, hidden]. */
+  forward(first: Tensor): Tensor {
+    return tanh(this.dense.forward(first))
   }
 }

@@ -1,8 +1,16 @@
-export { type Batch, batchToDevice, type PaddedArrays, type PaddedBatch, toBatch } from './batch.ts'
+export {
+  type Batch,
+  batchToDevice,
+  type PackedBatch,
+  type PaddedArrays,
+  type PaddedBatch,
+  toBatch,
+} from './batch.ts'
 export { BertForSequenceClassification, BertModel } from './bert.ts'
 export {
   type ClassifierOutput,
   classificationLoss,
+  type EncoderOptions,
   type EncoderOutput,
   type ForwardOptions,
   type ModelOrigin,
@@ -11,6 +19,7 @@ export {
 export type { EncoderConfig, ProblemType } from './config.ts'
 export { useGradientCheckpointing } from './encoder.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
+export { packBatch } from './packed.ts'
 export { modelTypes } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'

@@ -1,9 +1,15 @@
 import { ConfigError } from '../errors.ts'
-import { Dropout, type Layer, Linear, Module, type Placement } from '../nn/index.ts'
-import { add, cumsum, mul, ne, select, tanh, to } from '../ops/index.ts'
+import { Dropout, firstTokens, type Layer, Linear, Module, type Placement, type TextRows } from '../nn/index.ts'
+import { add, cumsum, indexSelect, mul, ne, tanh, to, view } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { attentionContext, type Batch, checkBatch } from './batch.ts'
-import { type ClassifierOutput, type EncoderOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import {
+  type ClassifierOutput,
+  type EncoderOptions,
+  type EncoderOutput,
+  type ForwardOptions,
+  SequenceClassifier,
+} from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
 import { Embeddings, type PositionLookup } from './embeddings.ts'
 import { Encoder } from './encoder.ts'
@@ -13,10 +19,17 @@ import type { ModelFamily } from './family.ts'
 
 /** Real tokens count from the padding token's id + 1, padding has that id: from fairseq. */
 function positionsAfter(padding: number): PositionLookup {
-  return (table, { inputIds }) => {
-    const real = to(ne(inputIds, padding), { dtype: 'int64' }) // [batch, seq]
-    return table.forward(add(mul(cumsum(real, 1), real), padding)) // [batch, seq, hidden]
+  return (table, batch) => {
+    const real = to(ne(batch.inputIds, padding), { dtype: 'int64' }) // [batch, seq] or [rows]
+    const count = batch.layout === 'packed' ? countInText(real, batch.rows) : cumsum(real, 1)
+    return table.forward(add(mul(count, real), padding)) // [..., hidden]
   }
+}
+
+/** Running count that starts anew in each text: [rows] to [rows]. */
+function countInText(real: Tensor, { rowOf, mask, placeOf }: TextRows): Tensor {
+  const sideBySide = mul(view(indexSelect(real, 0, rowOf), mask.shape), mask) // [batch, seq]
+  return indexSelect(view(cumsum(sideBySide, 1), [-1]), 0, placeOf)
 }
 
 /** The encoder; its pooler is not used by any head here. */
@@ -40,13 +53,16 @@ export class RobertaModel extends Module {
     this.#vocabSize = config.vocabSize
   }
 
-  /** Hidden states of a batch, each [batch, seq, hidden]. */
-  forward(batch: Batch, options: ForwardOptions = {}): EncoderOutput {
+  /** Hidden states of a batch. */
+  forward(batch: Batch, options: EncoderOptions = {}): EncoderOutput {
     checkBatch(batch, this.maxLength, this.#vocabSize)
-    const embedded = this.embeddings.forward(batch) // [batch, seq, hidden]
-    const every = options.hiddenStates ?? false
-    const states = this.encoder.forward(embedded, attentionContext(batch, embedded.dtype), { every })
-    return { lastHiddenState: states.at(-1)!, ...(every ? { hiddenStates: states } : {}) }
+    const embedded = this.embeddings.forward(batch) // [..., hidden]
+    const { hiddenStates: every = false, firstOnly = false } = options
+    const context = attentionContext(batch, embedded.dtype)
+    const states = this.encoder.forward(embedded, context, { every, firstOnly: firstOnly && !every })
+    const last = states.at(-1)!
+    if (!every) return { lastHiddenState: last }
+    return { lastHiddenState: firstOnly ? firstTokens(last, context) : last, hiddenStates: states }
   }
 }
 
@@ -63,10 +79,10 @@ export class RobertaClassificationHead extends Module {
     this.outProj = new Linear(config.hiddenSize, config.labels.length, placement)
   }
 
-  /** [batch, seq, hidden] to [batch, labels] */
-  forward(hiddenStates: Tensor): Tensor {
-    const first = this.dropout.forward(select(hiddenStates, 1, 0)) // [batch, hidden]
-    return this.outProj.forward(this.dropout.forward(tanh(this.dense.forward(first))))
+  /** First tokens [batch, hidden] to [batch, labels]. */
+  forward(first: Tensor): Tensor {
+    const inner = tanh(this.dense.forward(this.dropout.forward(first))) // [batch, hidden]
+    return this.outProj.forward(this.dropout.forward(inner))
   }
 }
 
@@ -87,7 +103,7 @@ export class RobertaForSequenceClassification extends SequenceClassifier {
 
   override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
     return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.roberta.forward(batch, options)
+      const { lastHiddenState, hiddenStates } = this.roberta.forward(batch, { ...options, firstOnly: true })
       const logits = this.classifier.forward(lastHiddenState) // [batch, labels]
       return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
     })

@@ -1,4 +1,15 @@
-import { add, contiguous, matmul, mul, scaledDotProductAttention, softmax, transpose, view } from '../ops/index.ts'
+import {
+  add,
+  contiguous,
+  indexSelect,
+  matmul,
+  mul,
+  scaledDotProductAttention,
+  select,
+  softmax,
+  transpose,
+  view,
+} from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { dropout } from './dropout.ts'
 import { Module } from './module.ts'
@@ -9,10 +20,31 @@ import { Module } from './module.ts'
  */
 export type AttentionKernel = 'fused' | 'explicit'
 
+/** Where the texts of a batch without padding lie: rows of all texts one after the other, [rows, hidden]. */
+export interface TextRows {
+  /** Rows of each text. */
+  readonly lengths: readonly number[]
+  /** [texts] int64, the row of the first token of each text. */
+  readonly first: Tensor
+  /** [texts, longest], 1 where a text has a row; the texts side by side, filled up at the end. */
+  readonly mask: Tensor
+  /** [texts * longest] int64, the row at each place of `mask`; any row where there is none. */
+  readonly rowOf: Tensor
+  /** [rows] int64, the place in `mask` of each row. */
+  readonly placeOf: Tensor
+}
+
 /** What every attention of one forward pass needs to know of the batch. */
 export interface AttentionContext {
   /** Added to the scores, broadcast to [batch, heads, query, key]; absent where every token sees every other. */
   readonly bias?: Tensor
+  /** Given where hidden states are [rows, hidden], without padding; else they are [batch, seq, hidden]. */
+  readonly rows?: TextRows
+}
+
+/** The first token of each text: [batch, hidden]. */
+export function firstTokens(hiddenStates: Tensor, { rows }: AttentionContext): Tensor {
+  return rows ? indexSelect(hiddenStates, 0, rows.first) : select(hiddenStates, 1, 0)
 }
 
 /**
@@ -30,14 +62,25 @@ export class Attention extends Module {
     this.dropout = options.dropout ?? 0
   }
 
-  /** Each [batch, seq, hidden]; gives [batch, seq, hidden]. */
+  /**
+   * Each [batch, seq, hidden], or [rows, hidden] without padding; gives the shape of the query. Queries of the first
+   * tokens alone are [batch, hidden].
+   */
   forward(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext = {}): Tensor {
-    const q = splitHeads(query, this.heads) // [batch, heads, seq, headDim]
-    const k = splitHeads(key, this.heads) // [batch, heads, seq, headDim]
-    const v = splitHeads(value, this.heads) // [batch, heads, seq, headDim]
+    const ofFirst = query.ndim === 2 && !(context.rows && query.shape[0] === key.shape[0])
+    const sideBySide = ofFirst ? view(query, [query.shape[0]!, 1, query.shape[1]!]) : pad(query, context)
+    const q = splitHeads(sideBySide, this.heads) // [batch, heads, seq or 1, headDim]
+    const k = splitHeads(pad(key, context), this.heads) // [batch, heads, seq, headDim]
+    const v = splitHeads(pad(value, context), this.heads) // [batch, heads, seq, headDim]
+    const attended = mergeHeads(this.#attend(q, k, v, context)) // [batch, seq or 1, hidden]
+    if (ofFirst) return view(attended, query.shape)
+    return context.rows ? indexSelect(view(attended, [-1, query.shape[1]!]), 0, context.rows.placeOf) : attended
+  }
+
+  #attend(q: Tensor, k: Tensor, v: Tensor, context: AttentionContext): Tensor {
     const dropped = this.training ? this.dropout : 0
-    if (dropped > 0 || this.kernel === 'explicit') return mergeHeads(explicitAttention(q, k, v, context, dropped))
-    return mergeHeads(scaledDotProductAttention(q, k, v, context.bias ? { attnMask: context.bias } : {}))
+    if (dropped > 0 || this.kernel === 'explicit') return explicitAttention(q, k, v, context, dropped)
+    return scaledDotProductAttention(q, k, v, context.bias ? { attnMask: context.bias } : {})
   }
 
   override describe(): string {
@@ -55,6 +98,12 @@ function explicitAttention(q: Tensor, k: Tensor, v: Tensor, context: AttentionCo
   const scores = matmul(scaled, transpose(k, 2, 3)) // [batch, heads, seq, seq]
   const weights = softmax(context.bias ? add(scores, context.bias) : scores, -1)
   return matmul(dropout(weights, p), v) // [batch, heads, seq, headDim]
+}
+
+/** [rows, hidden] to [batch, seq, hidden]; what is there already stays. */
+function pad(input: Tensor, { rows }: AttentionContext): Tensor {
+  if (!rows) return input
+  return view(indexSelect(input, 0, rows.rowOf), [...rows.mask.shape, input.shape[1]!])
 }
 
 function splitHeads(input: Tensor, heads: number): Tensor {

@@ -1,5 +1,12 @@
 export { type Activation, activation, activationNames } from './activation.ts'
-export { Attention, type AttentionContext, type AttentionKernel, useAttentionKernel } from './attention.ts'
+export {
+  Attention,
+  type AttentionContext,
+  type AttentionKernel,
+  firstTokens,
+  type TextRows,
+  useAttentionKernel,
+} from './attention.ts'
 export { Dropout, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
 export * as init from './init.ts'

@@ -7,7 +7,7 @@ import {
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { autocast } from '../autograd/index.ts'
-import { type Batch, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
 import { to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
@@ -84,9 +84,11 @@ export class TunableModel {
   batchOf(rows: readonly Row[]): LevelBatch {
     const { device } = this
     const encoded = rows.map(row => row.encoded)
+    const padding = this.tokenizer.padding()
+    const padded = padBatch(encoded, padding)
     const dtype = this.settings.problemType === 'single-label' ? 'int64' : this.settings.dtype
     return {
-      inputs: toBatch(padBatch(encoded, this.tokenizer.padding()), device),
+      inputs: padding.side === 'right' ? packBatch(padded, device) : toBatch(padded, device),
       targets: tensor(
         rows.map(row => row.target),
         { dtype, device },

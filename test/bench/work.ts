@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { prepareModel, saveAdapter, type TuningSettings, trainableParameters } from '../../lib/adapters/index.ts'
 import { type Example, loadDataset } from '../../lib/data/index.ts'
-import { type Batch, loadModel, type SequenceClassifier, toBatch } from '../../lib/models/index.ts'
+import { type Batch, loadModel, packBatch, type SequenceClassifier } from '../../lib/models/index.ts'
 import { findDataset, findModel } from '../../lib/setup/assets.ts'
 import { padBatch, Tokenizer } from '../../lib/text/index.ts'
 import { manualSeed, type Tensor, tensor } from '../../lib/torch.ts'
@@ -83,7 +83,7 @@ export function loadBatch({ labels, ...ids }: PlainBatch): LoadedBatch {
     attentionMask: flat(attentionMask),
     tokenTypeIds: flat(tokenTypeIds),
   }
-  return { inputs: toBatch(padded, 'cpu'), labels: tensor(labels, { dtype: 'int64' }) }
+  return { inputs: packBatch(padded), labels: tensor(labels, { dtype: 'int64' }) }
 }
 
 /** A model with fresh adapters, and a folder from which a twin starts at the same values. */

@@ -8,10 +8,10 @@ import { type FitHooks, type FitOptions, type FitReport, type ModelOptions, Tune
 import { tinyExamples, tinyModel } from './tiny-model.ts'
 
 const examples = tinyExamples(60)
-/** A third of the labels are wrong, so that after a while more training makes the loss worse. */
+/** Two thirds of the labels are wrong, so that after a while more training makes the loss worse. */
 const validation = tinyExamples(14).map(({ text, label }, index) => ({
   text,
-  label: index % 3 === 0 ? (label === 'ham' ? 'spam' : 'ham') : label,
+  label: index % 3 > 0 ? (label === 'ham' ? 'spam' : 'ham') : label,
 }))
 /** A constant rate, so that a shorter run is the beginning of a longer one; dropout on, and a rate that overshoots. */
 const options: FitOptions = {

@@ -103,7 +103,9 @@ function transformerProblem(one: Case): Problem {
   const task = ({ inputIds, labels }: Batch) => {
     const attentionMask = ones(inputIds!.shape, { dtype: 'int64' })
     return crossEntropy(
-      model.forward({ layout: 'padded', inputIds: inputIds!, attentionMask, hasPadding: false }).logits,
+      // With all hidden states the last layer works for every token, and draws the masks that PyTorch's does.
+      model.forward({ layout: 'padded', inputIds: inputIds!, attentionMask, hasPadding: false }, { hiddenStates: true })
+        .logits,
       labels!,
     )
   }
