@@ -265,7 +265,8 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     }
 
     it('best: the point with the lowest loss over the whole upper part, directions with it', async () => {
-      const rates = { upperLearningRate: 1.5, lowerLearningRate: 0.2 }
+      // Rates that overshoot, in an order of batches in which the last point is not the best.
+      const rates = { upperLearningRate: 1.5, lowerLearningRate: 0.2, lengthWindow: 8 }
       const points = []
       for (let searchSteps = 2; searchSteps <= steps; searchSteps += 2) {
         let loss = NaN

@@ -79,7 +79,7 @@ export interface TableMethod {
 }
 
 const adapted: ModelOptions = { rank: 8, loraAlpha: 16, targetModules: ['query', 'value'] }
-const common: FitOptions = { retrainEpochs: 3, batchSize: 32 }
+const common: FitOptions = { retrainEpochs: 3, batchSize: 32, lengthWindow: 8 }
 
 /**
  * The learning rate of the adapters is the one that the figures of plain PyTorch were made with. The others were chosen
