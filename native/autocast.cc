@@ -4,8 +4,8 @@
 #include <array>
 #include <string>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

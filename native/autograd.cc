@@ -9,8 +9,8 @@
 
 #include <vector>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -4,8 +4,8 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

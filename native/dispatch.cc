@@ -10,6 +10,7 @@
 
 #include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

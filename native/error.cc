@@ -6,8 +6,8 @@
 #include <new>
 #include <stdexcept>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -7,8 +7,8 @@
 #include <mutex>
 #include <vector>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

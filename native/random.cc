@@ -11,8 +11,9 @@
 #include <cstring>
 #include <mutex>
 
-#include "convert.h"
+#include "bytes.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -1,6 +1,6 @@
 // Scopes: tensors made while a scope is current end with it. They may close in any order, since asynchronous ones do.
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -12,8 +12,9 @@
 #include <cstring>
 #include <memory>
 
-#include "convert.h"
+#include "bytes.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

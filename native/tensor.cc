@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "convert.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
 

@@ -5,22 +5,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "convert.h"
+#include "bytes.h"
 #include "environment.h"
+#include "values.h"
 
 namespace bidora {
-
-void AssertElements(const uint8_t* data, size_t length, c10::ScalarType dtype) {
-  if (dtype != c10::ScalarType::Bool) return;
-  if (std::all_of(data, data + length, [](uint8_t byte) { return byte <= 1; })) return;
-  throw ArgumentFailure{"data", "bytes of 0 and 1 for bool", "others"};
-}
-
-at::Tensor CopyToTensor(const uint8_t* data, size_t length, at::IntArrayRef shape, c10::ScalarType dtype) {
-  at::Tensor tensor = at::empty(shape, at::TensorOptions(dtype));
-  if (length > 0) std::memcpy(tensor.mutable_data_ptr(), data, length);
-  return tensor;
-}
 
 namespace {
 
