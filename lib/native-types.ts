@@ -117,6 +117,7 @@ export interface NativeAddon<Tensor extends object = object, DType extends strin
   isForwardMode(): boolean
   setTangentsSeen(enabled: boolean): boolean
   hasTangent(tensor: Tensor): boolean
+  madeBefore(output: Tensor, primals: readonly Tensor[]): boolean
 
   scopeOpen(): number
   scopeClose(id: number, kept: readonly Tensor[]): void

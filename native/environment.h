@@ -96,6 +96,8 @@ class Environment {
 
   // --- forward mode (forward.cc): whether tensors may carry tangents now
   bool in_forward_mode = false;
+  // The number of this thread's next autograd node when it began.
+  uint64_t forward_since = 0;
 
   // --- random (random.cc)
   at::Generator& GeneratorFor(const at::Device& device);

@@ -1,10 +1,17 @@
 // Forward-mode derivatives: tensors that carry a tangent while a function runs (libtorch's dual numbers).
+#include <ATen/SequenceNumber.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
 #include <c10/core/AutogradState.h>
 #include <torch/csrc/autograd/forward_grad.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "environment.h"
@@ -34,6 +41,7 @@ class Level {
   explicit Level(Environment& environment) : environment_(environment), lock_(turn) {
     index_ = ForwardADLevel::get_next_idx();
     environment_.in_forward_mode = true;
+    environment_.forward_since = at::sequence_number::peek();
     before_ = SeeTangents(true);  // a call inside noGrad records no graph, and has its tangents all the same
     // A weight that autocast cast outside has no tangent, and one that it cast inside keeps none.
     at::autocast::clear_cache();
@@ -108,6 +116,34 @@ napi_value SetTangentsSeen(Environment&, const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), SeeTangents(info[0].ToBoolean().Value()));
 }
 
+// madeBefore(output, primals): whether the graph of `output` leads to one of the leaves `primals` through a node that
+// was there before forward mode began. Such a part has a gradient but no tangent.
+napi_value MadeBefore(Environment& environment, const Napi::CallbackInfo& info) {
+  using torch::autograd::AccumulateGrad;
+  using torch::autograd::Node;
+  at::Tensor output = environment.Tensor(info[0], "output");
+  std::vector<at::Tensor> primals = Tensors(environment, info[1], "primals");
+  uint64_t thread = at::RecordFunction::currentThreadId();  // the numbers of nodes are each thread's own
+  std::unordered_set<const Node*> seen[2];                  // [on a way with an older node]
+  std::vector<std::pair<Node*, bool>> open;
+  auto visit = [&](Node* node, bool older) {
+    if (node && seen[older].insert(node).second) open.emplace_back(node, older);
+  };
+  visit(output.grad_fn().get(), false);
+  while (!open.empty()) {
+    auto [node, older] = open.back();
+    open.pop_back();
+    if (auto* leaf = dynamic_cast<AccumulateGrad*>(node)) {
+      auto is_leaf = [&](const at::Tensor& primal) { return primal.is_same(leaf->variable); };
+      if (older && std::any_of(primals.begin(), primals.end(), is_leaf)) return Napi::Boolean::New(info.Env(), true);
+      continue;
+    }
+    bool before = node->thread_id() == thread && node->sequence_nr() < environment.forward_since;
+    for (const auto& edge : node->next_edges()) visit(edge.function.get(), older || before);
+  }
+  return Napi::Boolean::New(info.Env(), false);
+}
+
 // Whether an operator on this tensor would carry a tangent on; never in a part that is held constant (noGrad).
 napi_value HasTangent(Environment& environment, const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), environment.Tensor(info[0], "tensor")._fw_grad(0).defined());
@@ -120,6 +156,7 @@ void InitForward(Napi::Object exports) {
   Export<IsForwardMode>(exports, "isForwardMode");
   Export<SetTangentsSeen>(exports, "setTangentsSeen");
   Export<HasTangent>(exports, "hasTangent");
+  Export<MadeBefore>(exports, "madeBefore");
 }
 
 }  // namespace bidora

@@ -13,8 +13,11 @@ export function analysisPicture(analysis: Analysis): Promise<string> {
   return renderSvg(analysisPlot(analysis))
 }
 
+/** Where a mark stands that has a point's two changes. */
+const place = { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' } }
+
 /** The same as a description of what is drawn where. */
-export function analysisPlot({ adapter, against, magnitudeAxis, layers, fits }: Analysis): PlotSpec {
+function analysisPlot({ adapter, against, magnitudeAxis, layers, fits }: Analysis): PlotSpec {
   const labels = new Map(fits.map(fit => [fit.kind, labelOf(fit)]))
   const drawn = layers.filter(({ kind }) => labels.has(kind))
   const stages = [...new Set(drawn.map(stageOf))]
@@ -105,8 +108,7 @@ export function analysisPlot({ adapter, against, magnitudeAxis, layers, fits }: 
             from: { data: 'line' },
             encode: {
               enter: {
-                x: { scale: 'x', field: 'x' },
-                y: { scale: 'y', field: 'y' },
+                ...place,
                 stroke: { scale: 'colour', field: 'kind' },
                 strokeWidth: { value: 1.5 },
                 description: { signal: "'fit of ' + datum.kind" },
@@ -121,8 +123,7 @@ export function analysisPlot({ adapter, against, magnitudeAxis, layers, fits }: 
         from: { data: 'points' },
         encode: {
           enter: {
-            x: { scale: 'x', field: 'x' },
-            y: { scale: 'y', field: 'y' },
+            ...place,
             fill: { scale: 'colour', field: 'kind' },
             shape: { scale: 'shape', field: 'kind' },
             opacity: { scale: 'strength', field: 'stage' },

@@ -55,8 +55,25 @@ export function autocast<T>(dtype: AutocastType | undefined, fn: () => T, option
   }
 }
 
-/** Runs `fn` under a state that `autocastState` gave, as a part of a forward pass that is computed again must. */
-export function under<T>(state: number, fn: () => T): T {
+/**
+ * A function that runs others as autocast is now, also in what calls of `autocast` inside them can change: a part of a
+ * forward pass that is computed again must be.
+ */
+export function autocastOfNow(): <T>(fn: () => T) => T {
+  const state = addon().autocastState()
+  const heldNow = { ...held }
+  return fn => {
+    const present = { ...held }
+    Object.assign(held, heldNow)
+    try {
+      return under(state, fn)
+    } finally {
+      Object.assign(held, present)
+    }
+  }
+}
+
+function under<T>(state: number, fn: () => T): T {
   const native = addon()
   const before = native.autocastEnter(state)
   depth++

@@ -1,7 +1,7 @@
 import { ArgumentError, TorchError } from '../errors.ts'
 import { detach } from '../ops/index.ts'
 import { addon, getRngState, scope, setRngState, Tensor } from '../tensor/index.ts'
-import { under } from './autocast.ts'
+import { autocastOfNow } from './autocast.ts'
 import { isForwardMode } from './forward.ts'
 import { grad } from './grad.ts'
 import { enableGrad, isGradEnabled, noGrad } from './mode.ts'
@@ -39,7 +39,7 @@ export function checkpoint(
 
   const native = addon()
   const replay = replayer([...inputs, ...parameters])
-  const autocastState = native.autocastState()
+  const underSameAutocast = autocastOfNow()
   const recompute = (cotangent: Tensor, saved: Tensor[], needed: boolean[]): (Tensor | null)[] => {
     if (isGradEnabled()) throw secondDerivative()
     const leaves = requiring.map((requires, i) => {
@@ -47,7 +47,7 @@ export function checkpoint(
       if (requires) leaf.requiresGrad = true
       return leaf
     })
-    const output = replay(() => enableGrad(() => under(autocastState, () => fn(...leaves))))
+    const output = replay(() => enableGrad(() => underSameAutocast(() => fn(...leaves))))
     const all = [...leaves, ...parameters]
     const wanted = all.filter((_, i) => needed[i])
     const gradients = grad([output], wanted, { gradOutputs: [cotangent], allowUnused: true })

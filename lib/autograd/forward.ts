@@ -61,6 +61,16 @@ export function hasTangent(tensor: Tensor): boolean {
   return addon().hasTangent(tensor)
 }
 
+/**
+ * Inside the function of a `jvp`: whether the graph of a tensor leads to one of the leaves through a part that was made
+ * before the call. Such a part has a gradient but no tangent.
+ *
+ * @param leaves primals that are leaves of the graph
+ */
+export function madeBefore(output: Tensor, leaves: readonly Tensor[]): boolean {
+  return addon().madeBefore(output, leaves)
+}
+
 function outputsOf(result: unknown): Tensor[] {
   if (result instanceof Promise) {
     result.catch(() => {})

@@ -37,7 +37,7 @@ export function adamEntries(state: AdamState | readonly AdamEntry[], lowerParame
   if (lengths.some(length => length !== count))
     throw new ArgumentError(
       'BILEVEL_OPTIMIZER_STATE',
-      `sama: expected optimizerState { expAvg, expAvgSq, gradient, learningRate, betas, eps } with one entry for each of ${count} lower parameters, got ${lengths.join(', ')}; for plain gradient descent take finite-difference with radius 1`,
+      `sama: expected optimizerState { expAvg, expAvgSq, gradient, learningRate, betas, eps } with one entry for each of ${count} lower parameters, got ${lengths.map(length => length ?? 'none').join(', ')}; for plain gradient descent take finite-difference with radius 1`,
       { expected: count, got: lengths },
     )
   const entries = isEntries(state) ? state : lowerParameters.map((_, i) => entryAt(state, i))

@@ -4,7 +4,7 @@ import { type Breakdown, notFinite } from './diagnostics.ts'
 import { type HessianProduct, type Solution, throughInverse } from './inverse-product.ts'
 import { checkNumber, checkOnBreakdown, type OnBreakdown } from './options.ts'
 import type { Batches, BilevelProblem, Hypergradient } from './problem.ts'
-import { dot, rounding, widened } from './vector.ts'
+import { dot, rounding } from './vector.ts'
 
 export interface ConjugateGradientOptions {
   /** At most so many, each for one product with the Hessian; 10. */
@@ -60,12 +60,12 @@ interface State {
 }
 
 function solve(vector: Tensor[], hessian: HessianProduct, iterations: number, stopAt: number): Solution {
-  let state: State = { x: vector.map(part => zerosLike(part)), r: vector, p: widened(vector), rr: dot(vector, vector) }
+  let state: State = { x: vector.map(part => zerosLike(part)), r: vector, p: vector, rr: dot(vector, vector) }
   const residuals = [Math.sqrt(state.rr.item() as number)] // sync
   for (let iteration = 1; iteration <= iterations && residuals.at(-1)! > stopAt * residuals[0]!; iteration++) {
     const { curvature, residual, next } = advance(state, hessian)
-    if (Number.isNaN(curvature))
-      throw notFinite('conjugate-gradient', `NaN as p.Hp of iteration ${iteration}`, { iteration })
+    if (!Number.isFinite(curvature))
+      throw notFinite('conjugate-gradient', `${curvature} as p.Hp of iteration ${iteration}`, { iteration })
     if (curvature <= 0)
       return {
         ...(iteration > 1 && { inverseProduct: state.x }),

@@ -1,5 +1,5 @@
 import { autocast } from '../autograd/autocast.ts'
-import { jvp } from '../autograd/forward.ts'
+import { jvp, madeBefore } from '../autograd/forward.ts'
 import { ArgumentError, TorchError } from '../errors.ts'
 import { detach, reshape, stack, sub, to } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
@@ -68,6 +68,7 @@ function forwardOverReverse<LowerBatch>(
   const { lowerParameters, upperParameters } = problem
   const gradientsAt = () => {
     const loss = evaluate(problem, 'lowerLoss', batch)
+    if (madeBefore(loss, lowerParameters)) throw incomplete('was made of the lower parameters before it was called', {})
     return [loss, ...gradientsOf(loss, [...lowerParameters, ...upperParameters])]
   }
   const { values, tangents } = autocast(undefined, () => jvp(gradientsAt, lowerParameters, vector))
@@ -79,9 +80,9 @@ function forwardOverReverse<LowerBatch>(
 type Five = [number, number, number, number, number]
 
 /**
- * What was computed of V before the loss was called, or kept from another call, has a graph but no tangent, and its
- * part of the product would be missing without a sign of it. So both modes have to agree on the first derivative
- * along v, which costs the reverse one the gradient by V.
+ * A second net below `madeBefore`: whatever else has a gradient but no tangent, its part of the product would be missing
+ * without a sign of it. So both modes have to agree on the first derivative along v, which costs the reverse one the
+ * gradient by V.
  */
 function checkSeen(loss: Tensor, tangent: Tensor, gradient: readonly Tensor[], vector: readonly Tensor[]): void {
   const numbers = [tangent, dot(gradient, vector), norm(gradient), norm(vector), loss]
@@ -90,9 +91,13 @@ function checkSeen(loss: Tensor, tangent: Tensor, gradient: readonly Tensor[], v
   const spacing = rounding([...vector, loss])
   const allowed = Math.sqrt(spacing) * g * v + 100 * spacing * (Math.abs(value) + v)
   if (!(Math.abs(forward - reverse) > allowed)) return // what is not finite is reported by its name later
-  throw new TorchError(
+  throw incomplete(`changes along v by ${reverse} in reverse mode and ${forward} in forward mode`, { forward, reverse })
+}
+
+function incomplete(fault: string, details: Record<string, unknown>): TorchError {
+  return new TorchError(
     'FORWARD_INCOMPLETE',
-    `exact: expected lowerLoss to change along v by ${reverse} (reverse mode), got ${forward} in forward mode: a part of it was made of the lower parameters before it was called, or in a narrower type; compute all of it inside lowerLoss, or take way 'double-backward'`,
-    { forward, reverse },
+    `exact: expected a lowerLoss that forward mode sees all of, got one of which a part ${fault}; compute all of it inside lowerLoss, in the parameters' type, or take way 'double-backward'`,
+    details,
   )
 }

@@ -60,7 +60,7 @@ export type HypergradientOptions<LowerBatch, UpperBatch> = {
  * @param options both batches (plain, or `accumulated`), the method's name and its own options
  * @returns one tensor per upper parameter, of its shape
  * @throws ArgumentError where the problem, the method or an option is not what it should be
- * @throws TorchError where the upper loss or a gradient is not finite, or a series breaks down with `onBreakdown` 'throw'
+ * @throws TorchError where a gradient is not finite, or a series breaks down with `onBreakdown` 'throw'
  *
  * @example
  * const gradients = hypergradient(problem, { lowerBatch, upperBatch, method: 'finite-difference', radius: 0.01 })

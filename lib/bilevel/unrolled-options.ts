@@ -70,13 +70,24 @@ function batchesOf<Batch>(
 }
 
 function checkedUpdate(update: DifferentiableUpdate): DifferentiableUpdate {
-  return (parameters, gradients, state) => {
-    const next = update(parameters, gradients, state)
-    const got = next?.parameters?.length
-    if (got === parameters.length) return next
+  if (typeof update !== 'function') {
     throw new ArgumentError(
       'BILEVEL_UPDATE',
-      `unrolled, update: expected ${parameters.length} parameters, got ${got}; give { parameters, state }, the next of both`,
+      `unrolled: expected update to be a function (parameters, gradients, state) => { parameters, state }, got ${typeof update}; optim has differentiableSGD and differentiableAdamW`,
+    )
+  }
+  return (parameters, gradients, state) => {
+    const next = update(parameters, gradients, state)
+    const given = next?.parameters
+    const shapes = (list: readonly Tensor[]) => list.map(tensor => `[${tensor.shape.join(', ')}]`).join(' ')
+    if (given?.length === parameters.length && shapes(given) === shapes(parameters)) return next
+    const [expected, got] =
+      given?.length === parameters.length
+        ? [`parameters of shapes ${shapes(parameters)}`, shapes(given)]
+        : [`${parameters.length} parameters`, given?.length]
+    throw new ArgumentError(
+      'BILEVEL_UPDATE',
+      `unrolled, update: expected ${expected}, got ${got}; give { parameters, state }, the next of both`,
     )
   }
 }

@@ -1,11 +1,10 @@
 import { basename } from 'node:path'
 import { COMPARE_KEYS } from '../compare/plan.ts'
-import { RIVALS } from '../compare/settings.ts'
 import type { CompareDataset, CompareOptions } from '../compare.ts'
 import { ConfigError } from '../errors.ts'
-import { ALIASES, FIELDS, type FieldName } from '../train/config.ts'
+import { FIELDS, type FieldName, fullName, RIVALS } from '../train/config.ts'
 import { flagOf, valueFromText } from '../train/settings.ts'
-import { readObject } from './train-settings.ts'
+import { readObject, twice } from './train-settings.ts'
 
 type Given = Record<string, unknown>
 
@@ -23,7 +22,10 @@ export function compareRequest(flags: Readonly<Given>): CompareOptions {
   const given = fromFlags(flags)
   const file: Given = typeof flags.config === 'string' ? { ...readObject(flags.config) } : {}
   const variants = { ...(file.variants as Given | undefined), ...(given.variants as Given | undefined) }
-  for (const key of Object.keys(given)) delete file[RIVALS[key] ?? key]
+  for (const key of Object.keys(file)) {
+    const name = fullName(key) // the file may hold the short name of what the command line gives, or of its rival
+    if (Object.hasOwn(given, name) || Object.hasOwn(given, RIVALS[name] ?? name)) delete file[key]
+  }
   const { train, validation, test, textColumn, pairColumn, labelColumn, delimiter, ...rest } = {
     ...file,
     ...given,
@@ -65,13 +67,14 @@ function fromFlags(flags: Readonly<Given>): Given {
   for (const [key, value] of Object.entries(flags)) {
     if ((LISTS as readonly string[]).includes(key)) given[key === 'dataset' ? 'datasets' : key] = namesOf(value)
     else if (key === 'seeds') given.seeds = namesOf(value).map(seed => numberOf('seeds', seed))
-    else if (key === 'variant') given.variants = Object.fromEntries((value as string[]).map(variantOf))
+    else if (key === 'variant') given.variants = variantsOf(value as string[])
     else if (key === 'pairs') given.pairs = pairsOf(String(value))
     else if (key === 'jobs' || key === 'holdOut') given[key] = numberOf(key, String(value))
     else if (isOwn(key)) given[key] = value
     else {
       const name = fullName(key)
       if (!Object.hasOwn(FIELDS, name)) continue // --json, --config
+      if (Object.hasOwn(given, name)) throw twice(name, 'compare')
       given[name] = value === true ? true : valueFromText(name as FieldName, String(value))
     }
   }
@@ -80,10 +83,6 @@ function fromFlags(flags: Readonly<Given>): Given {
 
 function isOwn(key: string): boolean {
   return ([...COMPARE_KEYS, ...FILES, ...COLUMNS] as readonly string[]).includes(key)
-}
-
-function fullName(key: string): string {
-  return Object.hasOwn(ALIASES, key) ? ALIASES[key as keyof typeof ALIASES] : key
 }
 
 function namesOf(value: unknown): string[] {
@@ -101,6 +100,18 @@ function numberOf(key: string, text: string): number {
 /** `first`, `all`, or `bidora:lora,bidora:dora`. */
 function pairsOf(text: string): unknown {
   return text === 'first' || text === 'all' ? text : namesOf(text).map(pair => pair.split(':'))
+}
+
+function variantsOf(texts: readonly string[]): Given {
+  const variants = texts.map(variantOf)
+  const names = variants.map(([name]) => name)
+  const double = names.find((name, at) => names.indexOf(name) !== at)
+  if (double === undefined) return Object.fromEntries(variants)
+  throw new ConfigError(
+    'CONFIG_VARIANT',
+    `compare: expected variants under names of their own, got --variant ${double} twice; take another name for one`,
+    { key: 'variants', name: double },
+  )
 }
 
 /**

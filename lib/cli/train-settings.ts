@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { nearest } from '../data/nearest.ts'
 import { ConfigError } from '../errors.ts'
-import { ALIASES, FIELDS, type FieldName, MODEL_FIELDS, SHARED_FIELDS } from '../train/config.ts'
+import { ALIASES, FIELDS, type FieldName, fullName, MODEL_FIELDS, RIVALS, SHARED_FIELDS } from '../train/config.ts'
 import { flagOf, valueFromText } from '../train/settings.ts'
 
 /** Options of `train` that are no settings of a model or a training: what goes in. */
@@ -27,14 +27,6 @@ export type TrainRequest = {
   places: Places
 }
 
-/** Pairs that say the same in two ways: one of them on the command line outweighs the other in the file. */
-const rivals: Readonly<Record<string, string>> = {
-  searchSteps: 'searchEpochs',
-  searchEpochs: 'searchSteps',
-  retrainSteps: 'retrainEpochs',
-  retrainEpochs: 'retrainSteps',
-}
-
 /**
  * Joins the flags of the command line with the file of `--config`, whose keys are the same in camelCase; flags win.
  *
@@ -43,7 +35,7 @@ const rivals: Readonly<Record<string, string>> = {
 export function trainRequest(flags: Readonly<Record<string, unknown>>): TrainRequest {
   const given = fromFlags(flags)
   const file = typeof flags.config === 'string' ? readConfig(flags.config) : {}
-  for (const key of Object.keys(given)) delete file[rivals[key] ?? key]
+  for (const key of Object.keys(given)) delete file[RIVALS[key] ?? key]
   const request: TrainRequest = { model: {}, fit: {}, places: {} }
   const places: Record<string, string> = {}
   for (const [key, value] of Object.entries({ ...file, ...given })) {
@@ -111,14 +103,15 @@ function placeOf(key: string, value: unknown): string {
   throw new ConfigError('CONFIG_VALUE', `${flagOf(key)}: expected a text, got ${JSON.stringify(value)}`, { key })
 }
 
-function twice(name: string): ConfigError {
-  return new ConfigError('CONFIG_TWICE', `train: ${flagOf(name)} is given twice, once by its short name; give one`, {
-    key: name,
-  })
-}
-
-function fullName(key: string): string {
-  return Object.hasOwn(ALIASES, key) ? ALIASES[key as keyof typeof ALIASES] : key
+/** Two flags that mean one setting. */
+export function twice(name: string, command = 'train'): ConfigError {
+  return new ConfigError(
+    'CONFIG_TWICE',
+    `${command}: ${flagOf(name)} is given twice, once by its short name; give one`,
+    {
+      key: name,
+    },
+  )
 }
 
 function isPlace(key: string): key is (typeof PLACES)[number] {

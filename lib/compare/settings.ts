@@ -4,10 +4,12 @@ import {
   ALIASES,
   FIELDS,
   type FieldName,
+  fullName,
   type GivenFitSettings,
   type GivenModelSettings,
   MODEL_FIELDS,
   PRESETS,
+  RIVALS,
   type Settings,
   SHARED_FIELDS,
 } from '../train/config.ts'
@@ -38,14 +40,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   resume: 'nothing: a comparison always goes on from what is finished in its output folder',
 }
 const SAME_FOR_ALL: readonly string[] = ['output', 'threads', 'task', 'problemType', 'labels']
-
-/** Settings that say the same in two ways: one given for a variant takes the place of the other given for all. */
-export const RIVALS: Readonly<Record<string, string>> = {
-  searchSteps: 'searchEpochs',
-  searchEpochs: 'searchSteps',
-  retrainSteps: 'retrainEpochs',
-  retrainEpochs: 'retrainSteps',
-}
 
 const plainName = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/
 
@@ -114,7 +108,7 @@ function spelledOut(
   const result = new Map<string, unknown>()
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue
-    const name = Object.hasOwn(ALIASES, key) ? ALIASES[key as keyof typeof ALIASES] : key
+    const name = fullName(key)
     const instead = elsewhere[name]
     if (instead !== undefined)
       throw new ConfigError('CONFIG_STAGE', `${where}: '${key}' is not set here; give ${instead}`, { key })
@@ -150,6 +144,7 @@ function joined(
         key: wrong,
       },
     )
+  // One given for a variant takes the place of its rival given for all.
   const taken = [...common].filter(([key]) => !own.has(key) && !own.has(RIVALS[key] ?? key))
   const asGiven = Object.fromEntries([...taken, ...own])
   const settings = { ...usual(method, asGiven), ...asGiven }

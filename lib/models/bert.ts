@@ -1,18 +1,13 @@
-import { Dropout, firstTokens, Linear, type Layer, Module, type Placement } from '../nn/index.ts'
+import { Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
 import { narrow } from '../ops/index.ts'
 import { scope } from '../tensor/index.ts'
-import { attentionContext, type Batch, checkBatch } from './batch.ts'
-import {
-  type ClassifierOutput,
-  type EncoderOptions,
-  type EncoderOutput,
-  type ForwardOptions,
-  SequenceClassifier,
-} from './classifier.ts'
+import type { Batch } from './batch.ts'
+import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
-import { Embeddings, type PositionLookup } from './embeddings.ts'
-import { Encoder, Pooler } from './encoder.ts'
+import type { PositionLookup } from './embeddings.ts'
+import { Pooler } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
+import { TextModel } from './text-model.ts'
 
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
 
@@ -21,30 +16,15 @@ const positionsFromZero: PositionLookup = (table, batch) =>
   batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
 
 /** The encoder with its pooler. */
-export class BertModel extends Module {
-  readonly embeddings: Embeddings
-  readonly encoder: Encoder
+export class BertModel extends TextModel {
   readonly pooler: Pooler
-  readonly #config: EncoderConfig
 
   constructor(config: EncoderConfig, placement: Placement = {}) {
-    super()
-    this.embeddings = new Embeddings(config, placement, { lookUp: positionsFromZero })
-    this.encoder = new Encoder(config, placement)
+    super(config, placement, {
+      positions: { lookUp: positionsFromZero },
+      maxLength: config.maxPositionEmbeddings,
+    })
     this.pooler = new Pooler(config, placement)
-    this.#config = config
-  }
-
-  /** Hidden states of a batch. */
-  forward(batch: Batch, options: EncoderOptions = {}): EncoderOutput {
-    checkBatch(batch, this.#config.maxPositionEmbeddings, this.#config.vocabSize)
-    const embedded = this.embeddings.forward(batch) // [..., hidden]
-    const { hiddenStates: every = false, firstOnly = false } = options
-    const context = attentionContext(batch, embedded.dtype)
-    const states = this.encoder.forward(embedded, context, { every, firstOnly: firstOnly && !every })
-    const last = states.at(-1)!
-    if (!every) return { lastHiddenState: last }
-    return { lastHiddenState: firstOnly ? firstTokens(last, context) : last, hiddenStates: states }
   }
 }
 
@@ -62,7 +42,7 @@ export class BertForSequenceClassification extends SequenceClassifier {
   }
 
   get maxLength(): number {
-    return this.config.maxPositionEmbeddings
+    return this.bert.maxLength
   }
 
   override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {

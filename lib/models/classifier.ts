@@ -8,7 +8,10 @@ import type { EncoderConfig, ProblemType } from './config.ts'
 
 /** What to compute besides the logits. */
 export interface ForwardOptions {
-  /** Also give the hidden states: the embeddings' output, then each layer's. */
+  /**
+   * Also give the hidden states: the embeddings' output, then each layer's. The last layer then works for every token and
+   * not for the pooled one alone: the logits are the same, but with dropout on it draws other masks.
+   */
   hiddenStates?: boolean
 }
 

@@ -1,19 +1,13 @@
 import { ConfigError } from '../errors.ts'
-import { Dropout, firstTokens, type Layer, Linear, Module, type Placement, type TextRows } from '../nn/index.ts'
+import { Dropout, type Layer, Linear, Module, type Placement, type TextRows } from '../nn/index.ts'
 import { add, cumsum, indexSelect, mul, ne, tanh, to, view } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
-import { attentionContext, type Batch, checkBatch } from './batch.ts'
-import {
-  type ClassifierOutput,
-  type EncoderOptions,
-  type EncoderOutput,
-  type ForwardOptions,
-  SequenceClassifier,
-} from './classifier.ts'
+import type { Batch } from './batch.ts'
+import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
-import { Embeddings, type PositionLookup } from './embeddings.ts'
-import { Encoder } from './encoder.ts'
+import type { PositionLookup } from './embeddings.ts'
 import type { ModelFamily } from './family.ts'
+import { TextModel } from './text-model.ts'
 
 // "RoBERTa: A Robustly Optimized BERT Pretraining Approach", as transformers' modeling_roberta.py computes it.
 
@@ -33,36 +27,17 @@ function countInText(real: Tensor, { rowOf, mask, placeOf }: TextRows): Tensor {
 }
 
 /** The encoder; its pooler is not used by any head here. */
-export class RobertaModel extends Module {
-  readonly embeddings: Embeddings
-  readonly encoder: Encoder
-  /** Longest text that it can read, in tokens. */
-  readonly maxLength: number
-  readonly #vocabSize: number
-
+export class RobertaModel extends TextModel {
   /** @throws ConfigError where the configuration names no padding token: positions count from it. */
   constructor(config: EncoderConfig, placement: Placement = {}) {
-    super()
     const padding = config.padTokenId
     if (padding === undefined) {
       throw new ConfigError('MODEL_CONFIG', 'roberta: expected a pad_token_id, got none; positions count from it')
     }
-    this.embeddings = new Embeddings(config, placement, { lookUp: positionsAfter(padding), paddingIndex: padding })
-    this.encoder = new Encoder(config, placement)
-    this.maxLength = config.maxPositionEmbeddings - padding - 1
-    this.#vocabSize = config.vocabSize
-  }
-
-  /** Hidden states of a batch. */
-  forward(batch: Batch, options: EncoderOptions = {}): EncoderOutput {
-    checkBatch(batch, this.maxLength, this.#vocabSize)
-    const embedded = this.embeddings.forward(batch) // [..., hidden]
-    const { hiddenStates: every = false, firstOnly = false } = options
-    const context = attentionContext(batch, embedded.dtype)
-    const states = this.encoder.forward(embedded, context, { every, firstOnly: firstOnly && !every })
-    const last = states.at(-1)!
-    if (!every) return { lastHiddenState: last }
-    return { lastHiddenState: firstOnly ? firstTokens(last, context) : last, hiddenStates: states }
+    super(config, placement, {
+      positions: { lookUp: positionsAfter(padding), paddingIndex: padding },
+      maxLength: config.maxPositionEmbeddings - padding - 1,
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 import { ArgumentError } from '../errors.ts'
 import * as ops from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { checkOption } from './optimizer.ts'
+import { checkMomentum, checkOption } from './optimizer.ts'
 
 /** What a step remembers: counts, and lists with one tensor for each parameter. `{}` before the first step. */
 export type DifferentiableState = Readonly<Record<string, number | readonly Tensor[]>>
@@ -45,12 +45,7 @@ export function differentiableSGD(options: DifferentiableSGDOptions): Differenti
   const { learningRate, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options
   checkRate('differentiableSGD', 'learningRate', learningRate)
   checkRate('differentiableSGD', 'weightDecay', weightDecay)
-  checkOption('differentiableSGD', 'momentum', momentum, 0, Number.POSITIVE_INFINITY)
-  if (nesterov && (momentum === 0 || dampening !== 0))
-    throw new ArgumentError(
-      'OPTIMIZER_OPTION',
-      `differentiableSGD: nesterov needs a momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
-    )
+  checkMomentum('differentiableSGD', momentum, dampening, nesterov)
   return (parameters, gradients, state) => {
     checkCounts('differentiableSGD', parameters, { gradients, ...state, learningRate, weightDecay })
     const old = state.momentumBuffer as readonly Tensor[] | undefined

@@ -101,6 +101,16 @@ export function checkGroups(where: string, groups: readonly ParameterGroup[]): v
   if (seen.size === 0) throw new ArgumentError('NO_PARAMETERS', `${where}: expected at least one parameter, got none`)
 }
 
+/** Checks the options of gradient descent with momentum. */
+export function checkMomentum(where: string, momentum: number, dampening: number, nesterov: boolean): void {
+  checkOption(where, 'momentum', momentum, 0, Number.POSITIVE_INFINITY)
+  if (nesterov && (momentum === 0 || dampening !== 0))
+    throw new ArgumentError(
+      'OPTIMIZER_OPTION',
+      `${where}: nesterov needs a momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
+    )
+}
+
 /** Checks one option of an optimiser against a range. */
 export function checkOption(where: string, name: string, value: number, least: number, below: number): void {
   if (value >= least && value < below) return

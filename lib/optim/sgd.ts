@@ -4,6 +4,7 @@ import * as ops from '../ops/index.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
 import {
   checkGroups,
+  checkMomentum,
   checkOption,
   type GroupUpdate,
   type Optimizer,
@@ -42,14 +43,8 @@ export class SGD implements Optimizer {
   constructor(groups: readonly ParameterGroup[], options: SGDOptions = {}) {
     const { momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options
     checkGroups('SGD', groups)
-    checkOption('SGD', 'momentum', momentum, 0, Number.POSITIVE_INFINITY)
+    checkMomentum('SGD', momentum, dampening, nesterov)
     checkOption('SGD', 'weightDecay', weightDecay, 0, Number.POSITIVE_INFINITY)
-    if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new ArgumentError(
-        'OPTIMIZER_OPTION',
-        `SGD: nesterov needs a momentum above 0 and dampening 0, got ${momentum} and ${dampening}`,
-      )
-    }
     this.groups = groups
     this.momentum = momentum
     this.dampening = dampening

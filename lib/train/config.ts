@@ -304,6 +304,19 @@ export const ALIASES = { epochs: 'retrainEpochs', learningRate: 'retrainLearning
   FieldName
 >
 
+/** The full name of what may be a short one. */
+export function fullName(key: string): string {
+  return Object.hasOwn(ALIASES, key) ? ALIASES[key as keyof typeof ALIASES] : key
+}
+
+/** Settings that say the same in two ways: where one outweighs what was given before it, the other is outweighed too. */
+export const RIVALS: Readonly<Record<string, FieldName>> = {
+  searchSteps: 'searchEpochs',
+  searchEpochs: 'searchSteps',
+  retrainSteps: 'retrainEpochs',
+  retrainEpochs: 'retrainSteps',
+}
+
 /**
  * Named sets of settings. `paper`: what the BiDoRA paper's own scripts for RoBERTa-base on GLUE run (CoLA's row), with
  * the formula's letter for the axis and the effective scale of 1.

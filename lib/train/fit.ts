@@ -80,7 +80,6 @@ export async function fitModel({
 
   checkBest(settings, model, data)
   const objective = objectiveOf(settings, rows, model.labels)
-  model.precision = settings.precision
   const { output } = settings
   const labels = model.labels?.labels ?? []
   const files =
@@ -94,6 +93,7 @@ export async function fitModel({
         )
   const truncated = countTruncated(rows)
   const run = new Run({ settings, hooks, truncated, files, evaluate: validation && (() => evaluate(validation)) })
+  model.precision = settings.precision
   await train(model, { settings, rows, run, objective })
 
   const metrics: { validation?: Metrics; test?: Metrics } = {}
@@ -148,7 +148,6 @@ async function train(model: TunableModel, { settings, rows, run, objective }: Tr
   const training = new Training(model, settings, rows, run)
   for (const [, parameter] of model.trainable) parameter.requiresGrad = true // an earlier retraining froze magnitudes
   centreNewHead(model, rows)
-  run.returnToStart(model.trainable)
   manualSeed(settings.seed)
   const plain = model.objective
   model.objective = objective

@@ -12,8 +12,8 @@ const OUTPUT_BIAS = /^classifier\.(outProj\.)?bias$/
  * Lets a new regression head answer with the mean of its training targets from the first step on, by its bias.
  *
  * A new head answers 0, and a bias moves by about the learning rate a step: with scores around 2.5, a short training is
- * spent on that way (first 1,000 rows of STS-B, LoRA, 96 steps: a Pearson correlation of 0.01 in place of 0.76). A head
- * that was read from a checkpoint or was trained before stays as it is.
+ * spent on that way (figures in the README of this room). A head that was read from a checkpoint or was trained before
+ * stays as it is.
  */
 export function centreNewHead({ classifier, settings }: TunableModel, rows: readonly Row[]): void {
   if (settings.problemType !== 'regression') return

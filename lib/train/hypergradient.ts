@@ -11,10 +11,12 @@ export function differentiatesTwice({ hypergradient }: Settings): boolean {
 
 /** The method of the upper gradient with the options that it reads; `sama` asks the lower level after its step. */
 export function hypergradientOf(settings: Settings, lower: Level): MethodChoice | (() => MethodChoice) {
-  const { hypergradient: method, radius, terms, stepSize, iterations, damping, tolerance, onBreakdown } = settings
+  const { hypergradient: method, radius, way, terms, stepSize, iterations, damping, tolerance, onBreakdown } = settings
   switch (method) {
     case 'finite-difference':
       return { method, radius }
+    case 'exact':
+      return { method, way }
     case 'neumann':
       return { method, terms, stepSize, onBreakdown }
     case 'conjugate-gradient':

@@ -75,11 +75,6 @@ export class Run {
     return this.#options.hooks.shouldStop?.() ?? false
   }
 
-  /** Where a checkpoint is gone on from: gives the parameters the values that the run started with. */
-  returnToStart(parameters: readonly NamedParameter[]): void {
-    if (this.#saved) copyInto(parameters, this.#saved.tensors, 'start')
-  }
-
   /** Takes up a phase. Returns the step it stands at: 0, the checkpoint's, or its end where the checkpoint lies beyond. */
   async begin(learner: Learner, plan: PhasePlan, window: LossWindow): Promise<number> {
     const saved = this.#saved
@@ -92,7 +87,7 @@ export class Run {
     this.#clock = this.#lineAt = performance.now()
     if (saved) {
       this.#saved = undefined
-      copyInto(learner.trainable, saved.tensors, 'parameters')
+      copyInto(learner.trainable, saved.tensors)
       restoreState(saved, learner, plan, window)
       Object.assign(this.seconds, saved.state.seconds)
       for (const tensor of saved.tensors.values()) tensor.dispose()
@@ -261,10 +256,10 @@ export class Run {
   }
 }
 
-function copyInto(parameters: readonly NamedParameter[], tensors: ReadonlyMap<string, Tensor>, part: string): void {
+function copyInto(parameters: readonly NamedParameter[], tensors: ReadonlyMap<string, Tensor>): void {
   noGrad(() => {
     for (const [name, parameter] of parameters) {
-      const value = tensors.get(`${part}.${name}`)
+      const value = tensors.get(`parameters.${name}`)
       if (value) ops.copy_(parameter, value)
     }
   })

@@ -28,6 +28,13 @@ export const SEARCH_FIELDS = {
     above: true,
     doc: 'Length of the perturbation of the directions.',
   }),
+  way: choice({
+    methods: TWO_LEVELS,
+    values: ['double-backward', 'forward-over-reverse'],
+    readWith: { ...SEARCHED, hypergradient: ['exact'] },
+    default: 'double-backward',
+    doc: 'How the second derivative of the exact hypergradient is made; the number is the same, time and memory differ.',
+  }),
   terms: integer({
     methods: TWO_LEVELS,
     readWith: { ...SEARCHED, hypergradient: ['neumann'] },

@@ -8,10 +8,11 @@ import { root } from '../parity/golden.ts'
 import type { BenchCase, BenchRow } from './case.ts'
 import { bidoraRound } from './cases/bidora-round.ts'
 import { longRun } from './cases/long-run.ts'
+import { checkpointing } from './cases/checkpointing.ts'
 import { loraStep } from './cases/lora-step.ts'
 import { opCall } from './cases/op-call.ts'
 
-const cases: readonly BenchCase[] = [opCall, loraStep, bidoraRound, longRun]
+const cases: readonly BenchCase[] = [opCall, loraStep, bidoraRound, checkpointing, longRun]
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

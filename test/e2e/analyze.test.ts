@@ -21,7 +21,7 @@ describe('analyze', function () {
     folder = mkdtempSync(join(tmpdir(), 'bidora-analyze-'))
     base = tinyModel()
     for (const method of ['bidora', 'full'] as const) {
-      const own = method === 'bidora' ? { rank: 2 } : {}
+      const own = method === 'bidora' ? { rank: 2, loraAlpha: 6 } : {}
       await using model = await BiDoRA.fromPretrained(base, {
         labels: ['ham', 'spam'],
         method,
@@ -63,8 +63,8 @@ describe('analyze', function () {
       const W = weights.get('encoder.layer.1.attention.self.query.weight')!.tolist() as Row[]
       const [A, B, m] = [rows('loraA') as Row[], rows('loraB') as Row[], rows('magnitude') as Row]
       const norm = (row: Row) => Math.hypot(...row)
-      // Rank 2 and the default alpha of 16.
-      const V = W.map((row, n) => row.map((w, k) => w + 8 * (B[n]![0]! * A[0]![k]! + B[n]![1]! * A[1]![k]!)))
+      // Rank 2 and an alpha of 6.
+      const V = W.map((row, n) => row.map((w, k) => w + 3 * (B[n]![0]! * A[0]![k]! + B[n]![1]! * A[1]![k]!)))
       const mean = (values: Row) => values.reduce((sum, value) => sum + value, 0) / values.length
       const magnitude = mean(W.map((row, n) => Math.abs(m[n]! - norm(row))))
       const direction = mean(

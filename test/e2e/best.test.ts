@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../../lib/errors.ts'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
-import { type FitHooks, type FitOptions, type FitReport, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import type { FitHooks, FitOptions, FitReport, ModelOptions } from '../../lib/train/index.ts'
+import { oneThread, scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
+import { assertSameRun, diesAt, fitTiny, killAt, stopAfter, weightsOf as weightsIn } from './tiny-runs.ts'
 
 const examples = tinyExamples(60)
 /** Two thirds of the labels are wrong, so that after a while more training makes the loss worse. */
@@ -27,23 +27,11 @@ const options: FitOptions = {
   validation,
 }
 
-class Killed extends Error {}
-
 describe('the best weights and the early end', function () {
   this.timeout(120_000)
-  let base: string
-  let folder: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    setNumThreads(1)
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-best-'))
-  })
-  after(() => {
-    setNumThreads(threads)
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
+  oneThread()
+  const here = scratch('best')
+  const place = (name: string) => join(here.folder, name)
 
   async function fit(
     name: string | undefined,
@@ -51,33 +39,22 @@ describe('the best weights and the early end', function () {
     hooks: FitHooks = {},
     model: ModelOptions = {},
   ): Promise<{ report: FitReport; again: Record<string, number> }> {
-    const tuned = await TunedModel.create(base, {
-      device: 'cpu',
-      maxLength: 32,
-      method: 'lora',
-      rank: 2,
-      loraDropout: 0.1,
-      ...model,
-    })
-    try {
-      const output = name === undefined ? {} : { output: join(folder, name) }
-      const report = await tuned.fit(examples, { ...options, ...output, ...more }, hooks)
-      return { report, again: await tuned.evaluate(validation) }
-    } finally {
-      tuned.dispose()
-    }
+    const output = name === undefined ? {} : { output: place(name) }
+    const { report, used } = await fitTiny(
+      here.base,
+      examples,
+      { ...options, ...output, ...more },
+      {
+        model: { method: 'lora', ...model },
+        hooks,
+        use: tuned => tuned.evaluate(validation),
+      },
+    )
+    return { report, again: used! }
   }
 
-  const weightsOf = (name: string) => readFileSync(join(folder, name, 'adapter_model.safetensors'))
-  const linesOf = (name: string) =>
-    readFileSync(join(folder, name, 'run', 'metrics.jsonl'), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map(line => ({ ...(JSON.parse(line) as object), examplesPerSecond: undefined }))
-  const assertSame = (got: string, expected: string) => {
-    assert.ok(weightsOf(got).equals(weightsOf(expected)), `the weights of ${got} and ${expected} differ`)
-    assert.deepEqual(linesOf(got), linesOf(expected))
-  }
+  const weightsOf = (name: string) => weightsIn(place(name))
+  const assertSame = (got: string, expected: string) => assertSameRun(place(got), place(expected))
   const lossesOf = ({ history }: FitReport) =>
     history.filter(entry => entry.evaluation).map(({ step, evaluation }) => ({ step, loss: evaluation!.loss! }))
 
@@ -95,9 +72,9 @@ describe('the best weights and the early end', function () {
     assert.deepEqual(again, report.metrics.validation)
     await fit('shorter', { retrainSteps: best.step })
     assert.ok(weightsOf('best').equals(weightsOf('shorter')), 'the weights are those of a run that ended there')
-    const results = JSON.parse(readFileSync(join(folder, 'best', 'run', 'results.json'), 'utf8'))
+    const results = JSON.parse(readFileSync(join(place('best'), 'run', 'results.json'), 'utf8'))
     assert.deepEqual(results.best, report.best)
-    const checkpoints = readdirSync(join(folder, 'best', 'run', 'checkpoints')).sort()
+    const checkpoints = readdirSync(join(place('best'), 'run', 'checkpoints')).sort()
     assert.deepEqual(checkpoints, [`step-${best.step}`, 'step-24'].sort(), 'the best and the last one stay')
   })
 
@@ -141,15 +118,8 @@ describe('the best weights and the early end', function () {
     assert.ok(whole.steps.retrain < 24)
     for (const wanted of [2, 4, 6, 8, 10]) {
       const name = `killed-${wanted}`
-      let reports = 0
-      const die = () => {
-        if (++reports === wanted) throw new Killed()
-      }
       const more = { ...watched, resume: true }
-      await fit(name, more, { onProgress: die }).then(
-        () => assert.ok(reports < wanted),
-        (error: unknown) => assert.ok(error instanceof Killed, String(error)),
-      )
+      await diesAt(wanted, hooks => fit(name, more, hooks))
       const { report } = await fit(name, more)
       assertSame(name, 'whole')
       assert.deepEqual([report.best, report.metrics, report.steps], [whole.best, whole.metrics, whole.steps])
@@ -160,8 +130,7 @@ describe('the best weights and the early end', function () {
     const watched = { loadBest: true, patience: 3 }
     for (const questions of [5, 7, 11, 14]) {
       const name = `stopped-${questions}`
-      let asked = 0
-      await assert.rejects(fit(name, watched, { shouldStop: () => ++asked > questions }), { name: 'AbortError' })
+      await stopAfter(questions, hooks => fit(name, watched, hooks))
       await fit(name, { ...watched, resume: true })
       assertSame(name, 'whole')
     }
@@ -185,11 +154,7 @@ describe('the best weights and the early end', function () {
     const best = last.reduce((least, entry) => (entry.evaluation!.loss! < least.evaluation!.loss! ? entry : least))
     assert.equal(report.best!.step, best.step)
     assert.deepEqual(again, best.evaluation)
-    let reports = 0
-    const die = () => {
-      if (++reports === 9) throw new Killed()
-    }
-    await assert.rejects(fit('two-levels-killed', more, { onProgress: die }, model), Killed)
+    await killAt(9, hooks => fit('two-levels-killed', more, hooks, model))
     await fit('two-levels-killed', { ...more, resume: true }, {}, model)
     assertSame('two-levels-killed', 'two-levels')
   })
@@ -208,6 +173,6 @@ describe('the best weights and the early end', function () {
     await refusal({ loadBest: true, evalEvery: 0 }, /needs more than one evaluation; give evalEvery/)
     await refusal({ bestMetric: 'f1' }, /read by loadBest and patience/)
     await refusal({ minDelta: 0.1, loadBest: true }, /read by patience/)
-    assert.ok(!existsSync(join(folder, 'refused')))
+    assert.ok(!existsSync(place('refused')))
   })
 })

@@ -1,29 +1,26 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CliResult, runCli } from './run-cli.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 const noStack = /^\s+at .*\(?(file:|node:|\/).*:\d+:\d+\)?$/m
 
 describe('cli: what it refuses', function () {
   this.timeout(60_000)
+  const here = scratch('cli-refusals')
   let folder: string
   let model: string
   let train: string
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bidora-cli-'))
-    model = tinyModel()
+    ;({ folder, base: model } = here)
     train = write(
       'train.jsonl',
       tinyExamples(40)
         .map(row => JSON.stringify(row))
         .join('\n'),
     )
-  })
-  after(() => {
-    for (const path of [folder, model]) rmSync(path, { recursive: true, force: true })
   })
 
   function write(name: string, text: string): string {
@@ -184,7 +181,19 @@ describe('cli: what it refuses', function () {
     assert.match(stderr, /Usage: bidora-torch/)
   })
 
-  for (const command of ['', 'setup', 'doctor', 'demo', 'train', 'evaluate', 'predict', 'merge', 'compare', 'report']) {
+  for (const command of [
+    '',
+    'setup',
+    'doctor',
+    'demo',
+    'train',
+    'evaluate',
+    'predict',
+    'merge',
+    'analyze',
+    'compare',
+    'report',
+  ]) {
     it(`--help of ${command || 'the whole'} is no refusal`, async () => {
       const { status, stdout, stderr } = await runCli([...(command ? [command] : []), '--help'])
       assert.equal(status, 0)

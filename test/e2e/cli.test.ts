@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type CliRun, runCli, startCli } from './run-cli.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 const jsonl = (rows: readonly object[]) => rows.map(row => `${JSON.stringify(row)}\n`).join('')
 const settings = ['--rank', '2', '--batch-size', '8', '--device', 'cpu', '--threads', '1']
@@ -21,12 +21,12 @@ type Results = {
 
 describe('cli', function () {
   this.timeout(120_000)
+  const here = scratch('cli')
   let folder: string
   let model: string
   let run: string
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bidora-cli-'))
-    model = tinyModel()
+    ;({ folder, base: model } = here)
     run = join(folder, 'run')
     const rows = tinyExamples(120)
     writeFileSync(join(folder, 'train.jsonl'), jsonl(rows.slice(0, 80)))
@@ -38,9 +38,6 @@ describe('cli', function () {
         .map(row => `"${row.text}",${row.label}\n`)
         .join('')}`,
     )
-  })
-  after(() => {
-    for (const path of [folder, model]) rmSync(path, { recursive: true, force: true })
   })
   const file = (name: string) => join(folder, name)
   const trainArgs = (...more: string[]) => [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -121,6 +121,20 @@ describe('compare', function () {
 
   it('a run is what train makes of the same settings', async () => {
     assert.deepEqual(doneRun(made, 'direct', 1).metrics, await fitted({ method: 'bidora', ...direct }, 1))
+  })
+
+  it('an interrupted run that cannot be gone on with is made anew, and what was wrong with it is said', async () => {
+    const run = readdirSync(join(output, 'runs')).find(name => name.startsWith('tiny_lora_seed-0'))
+    const folder = join(output, 'runs', run!)
+    const damaged = join(folder, 'work/run/checkpoints/step-2')
+    rmSync(join(folder, 'result.json'))
+    mkdirSync(damaged, { recursive: true })
+    writeFileSync(join(damaged, 'state.json'), '{')
+    const { report, of } = await record({ seeds: [0] })
+    assert.deepEqual([of('kept'), of('done'), of('failed')], [['direct 0'], ['lora 0'], []])
+    const { metrics, warnings } = doneRun(report, 'lora', 0)
+    assert.deepEqual(metrics, doneRun(made, 'lora', 0).metrics)
+    assert.match(warnings.join(), /step-2 is passed over/)
   })
 
   it('changed settings make anew what they concern, and only that; the former runs stay', async () => {

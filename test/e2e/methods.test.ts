@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BidoraError } from '../../lib/errors.ts'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
 import { readSafetensors } from '../../lib/io/index.ts'
 import { type Example, type FitOptions, type ModelOptions, type Prediction, TunedModel } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { oneThread, scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 const common = { device: 'cpu', maxLength: 32 } as const
 const short: FitOptions = { batchSize: 8, retrainSteps: 12, learningRate: 0.02 }
@@ -84,24 +83,13 @@ function assertLoss(loss: number, predictions: Prediction[], examples: Example[]
 }
 
 describe('every method, end to end', () => {
-  let base: string
-  let folder: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    setNumThreads(1) // nothing here is large enough for two
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-methods-'))
-  })
-  after(() => {
-    setNumThreads(threads)
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
+  oneThread()
+  const here = scratch('methods')
 
   for (const { name, model: options, fit, examples = labelled } of cases) {
     it(`${name}: trains, saves, loads with bit-equal predictions, merges`, async () => {
-      const here = join(folder, name.replaceAll(/[^a-z0-9]+/g, '-'))
-      const model = await TunedModel.create(base, { ...common, ...options })
+      const output = join(here.folder, name.replaceAll(/[^a-z0-9]+/g, '-'))
+      const model = await TunedModel.create(here.base, { ...common, ...options })
       const report = await model.fit(examples, { ...short, ...fit, validation: examples.slice(0, 10) })
       assert.equal(report.steps.retrain, 12)
       assert.equal(report.steps.search, fit?.searchSteps ?? 0)
@@ -112,28 +100,28 @@ describe('every method, end to end', () => {
       assertLoss(scores.loss!, await model.predict(examples), examples)
       assert.equal(predictions.length, texts.length)
 
-      await model.save(join(here, 'saved'))
-      const loaded = await TunedModel.load(join(here, 'saved'), {
+      await model.save(join(output, 'saved'))
+      const loaded = await TunedModel.load(join(output, 'saved'), {
         device: 'cpu',
         ...(options.dtype ? { dtype: options.dtype as 'float64' } : {}),
       })
       assert.deepEqual(loaded.info, model.info)
       assert.deepEqual(await loaded.predict(texts), predictions)
       assert.deepEqual(await loaded.evaluate(examples), scores)
-      assert.ok(existsSync(join(here, 'saved', 'README.md')) && existsSync(join(here, 'saved', 'tokenizer.json')))
+      assert.ok(existsSync(join(output, 'saved', 'README.md')) && existsSync(join(output, 'saved', 'tokenizer.json')))
 
       // What was loaded can be saved again, to the same bytes.
-      await loaded.save(join(here, 'again'))
+      await loaded.save(join(output, 'again'))
       const weights = options.method === 'full' ? 'model.safetensors' : 'adapter_model.safetensors'
-      assert.ok(readFileSync(join(here, 'again', weights)).equals(readFileSync(join(here, 'saved', weights))))
+      assert.ok(readFileSync(join(output, 'again', weights)).equals(readFileSync(join(output, 'saved', weights))))
       loaded.dispose()
 
-      const merge = await model.merge(join(here, 'merged'))
+      const merge = await model.merge(join(output, 'merged'))
       assert.ok(merge.maxRelativeError <= (options.dtype === 'float64' ? 1e-12 : 1e-5), String(merge.maxRelativeError))
-      assert.ok(!existsSync(join(here, 'merged', 'adapter_config.json')))
+      assert.ok(!existsSync(join(output, 'merged', 'adapter_config.json')))
       // Merging leaves the model itself as it was.
       assert.deepEqual(await model.predict(texts), predictions)
-      const plain = await TunedModel.load(join(here, 'merged'), {
+      const plain = await TunedModel.load(join(output, 'merged'), {
         device: 'cpu',
         dtype: (options.dtype ?? 'float32') as 'float32',
       })
@@ -152,11 +140,11 @@ describe('every method, end to end', () => {
 
   it('magnitudes move in the search and stay in the retraining; directions and head go back to their start', async () => {
     const saved = async (fit: FitOptions) => {
-      const model = await TunedModel.create(base, { ...common, ...adapted, labels: ['ham', 'spam'] })
+      const model = await TunedModel.create(here.base, { ...common, ...adapted, labels: ['ham', 'spam'] })
       if (fit.searchSteps) await model.fit(labelled, { batchSize: 8, ...fit })
-      await model.save(join(folder, 'parts'))
+      await model.save(join(here.folder, 'parts'))
       model.dispose()
-      const tensors = readSafetensors(join(folder, 'parts', 'adapter_model.safetensors'), { copy: true })
+      const tensors = readSafetensors(join(here.folder, 'parts', 'adapter_model.safetensors'), { copy: true })
       const values = new Map([...tensors].map(([key, tensor]) => [key, tensor.tolist()]))
       for (const tensor of tensors.values()) tensor.dispose()
       return values
@@ -189,12 +177,12 @@ describe('every method, end to end', () => {
 
   it('the first upper step moves every magnitude by its rate, and a rate of 0 none', async () => {
     const magnitudes = async (upperLearningRate: number) => {
-      const model = await TunedModel.create(base, { ...common, ...adapted, labels: ['ham', 'spam'] })
+      const model = await TunedModel.create(here.base, { ...common, ...adapted, labels: ['ham', 'spam'] })
       const fit = { batchSize: 8, searchSteps: 1, retrainSteps: 1, warmupRatio: 0, upperLearningRate }
       if (upperLearningRate >= 0) await model.fit(labelled, fit)
-      await model.save(join(folder, 'rates'))
+      await model.save(join(here.folder, 'rates'))
       model.dispose()
-      const tensors = readSafetensors(join(folder, 'rates', 'adapter_model.safetensors'), { copy: true })
+      const tensors = readSafetensors(join(here.folder, 'rates', 'adapter_model.safetensors'), { copy: true })
       const found = [...tensors].filter(([key]) => key.includes('magnitude'))
       const values = found.flatMap(([, tensor]) => tensor.tolist() as number[])
       for (const tensor of tensors.values()) tensor.dispose()
@@ -212,12 +200,12 @@ describe('every method, end to end', () => {
   it('without retraining the model is what the search chose; parts of a phase are counted together', async () => {
     const validation = labelled.slice(0, 10)
     const fitted = async (fit: FitOptions) => {
-      const model = await TunedModel.create(base, { ...common, ...adapted })
+      const model = await TunedModel.create(here.base, { ...common, ...adapted })
       const report = await model.fit(labelled, { batchSize: 8, searchSteps: 4, validation, ...fit })
       const [scores, predictions] = [await model.evaluate(validation), await model.predict(texts)]
-      await model.save(join(folder, 'kept'))
+      await model.save(join(here.folder, 'kept'))
       model.dispose()
-      const loaded = await TunedModel.load(join(folder, 'kept'), { device: 'cpu' })
+      const loaded = await TunedModel.load(join(here.folder, 'kept'), { device: 'cpu' })
       assert.deepEqual(await loaded.predict(texts), predictions)
       loaded.dispose()
       return { ...report, scores }
@@ -245,7 +233,7 @@ describe('every method, end to end', () => {
       })
     }
     const withModel = async (options: ModelOptions, work: (model: TunedModel) => Promise<unknown>) => {
-      const model = await TunedModel.create(base, { ...common, ...adapted, ...options })
+      const model = await TunedModel.create(here.base, { ...common, ...adapted, ...options })
       try {
         await work(model)
       } finally {
@@ -286,44 +274,48 @@ describe('every method, end to end', () => {
 
     it('prediction and saving before the labels are known', () =>
       withModel({}, async model => {
-        for (const work of [() => model.predict(['a']), () => model.save(join(folder, 'early'))]) {
+        for (const work of [() => model.predict(['a']), () => model.save(join(here.folder, 'early'))]) {
           await refused(work, 'NO_LABELS', /labels/)
         }
-        assert.ok(!existsSync(join(folder, 'early')))
+        assert.ok(!existsSync(join(here.folder, 'early')))
       }))
 
     it('saving, merging and running over the pretrained model', () =>
       withModel({ labels: ['ham', 'spam'] }, async model => {
-        await refused(() => model.save(base), 'SAVE_OVER_BASE', /pretrained model/)
-        await refused(() => model.merge(base), 'SAVE_OVER_BASE', /pretrained model/)
-        await refused(() => model.fit(labelled, { output: base }), 'SAVE_OVER_BASE', /pretrained model/)
+        await refused(() => model.save(here.base), 'SAVE_OVER_BASE', /pretrained model/)
+        await refused(() => model.merge(here.base), 'SAVE_OVER_BASE', /pretrained model/)
+        await refused(() => model.fit(labelled, { output: here.base }), 'SAVE_OVER_BASE', /pretrained model/)
       }))
 
     it('a text length that the model cannot read', async () => {
-      await refused(() => TunedModel.create(base, { maxLength: 65, labels: ['a', 'b'] }), 'CONFIG_VALUE', /at most 64/)
-      const model = await TunedModel.create(base, { labels: ['a', 'b'] })
+      await refused(
+        () => TunedModel.create(here.base, { maxLength: 65, labels: ['a', 'b'] }),
+        'CONFIG_VALUE',
+        /at most 64/,
+      )
+      const model = await TunedModel.create(here.base, { labels: ['a', 'b'] })
       assert.equal((await model.predict(['the film '.repeat(80)]))[0]!.truncated, true)
       model.dispose()
     })
 
     it('targets that no layer has', () =>
       refused(
-        () => TunedModel.create(base, { targetModules: ['querry'], labels: ['a', 'b'] }),
+        () => TunedModel.create(here.base, { targetModules: ['querry'], labels: ['a', 'b'] }),
         'ADAPTER_TARGET',
         /querry/,
       ))
 
     it('a folder that is no model, and an adapter without its base or head', async () => {
-      await refused(() => TunedModel.load(folder), 'NOT_A_MODEL', /neither/)
-      await withModel({ labels: ['ham', 'spam'] }, model => model.save(join(folder, 'moved')))
-      const file = join(folder, 'moved', 'adapter_config.json')
+      await refused(() => TunedModel.load(here.folder), 'NOT_A_MODEL', /neither/)
+      await withModel({ labels: ['ham', 'spam'] }, model => model.save(join(here.folder, 'moved')))
+      const file = join(here.folder, 'moved', 'adapter_config.json')
       const config = JSON.parse(readFileSync(file, 'utf8'))
       writeFileSync(file, JSON.stringify({ ...config, base_model_name_or_path: '/nowhere' }))
-      await refused(() => TunedModel.load(join(folder, 'moved')), 'BASE_NOT_FOUND', /give its folder as base/)
-      const loaded = await TunedModel.load(join(folder, 'moved'), { base })
+      await refused(() => TunedModel.load(join(here.folder, 'moved')), 'BASE_NOT_FOUND', /give its folder as base/)
+      const loaded = await TunedModel.load(join(here.folder, 'moved'), { base: here.base })
       loaded.dispose()
-      cpSync(base, join(folder, 'headless'), { recursive: true })
-      await refused(() => TunedModel.load(join(folder, 'headless')), 'NO_HEAD', /head/)
+      cpSync(here.base, join(here.folder, 'headless'), { recursive: true })
+      await refused(() => TunedModel.load(join(here.folder, 'headless')), 'NO_HEAD', /head/)
     })
 
     it('a loss that is no number, naming the step', () =>

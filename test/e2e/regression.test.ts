@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readSafetensors } from '../../lib/io/index.ts'
 import { type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 /** Scores with a mean of 3.125, which float32 holds exactly. */
 const examples = tinyExamples(16).map(({ text }, index) => ({ text, label: [2, 3, 4, 3.5][index % 4]! }))
@@ -12,22 +11,14 @@ const still: FitOptions = { retrainSteps: 2, retrainLearningRate: 0, batchSize: 
 
 describe('a regression head', function () {
   this.timeout(60_000)
-  let base: string
-  let folder: string
-  before(() => {
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-regression-'))
-  })
-  after(() => {
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
+  const here = scratch('regression')
 
   const create = (model: ModelOptions = {}) =>
-    TunedModel.create(base, { problemType: 'regression', method: 'lora', device: 'cpu', maxLength: 32, ...model })
+    TunedModel.create(here.base, { problemType: 'regression', method: 'lora', device: 'cpu', maxLength: 32, ...model })
 
   async function biasOf(model: TunedModel, name: string): Promise<number> {
-    await model.save(join(folder, name))
-    const tensors = readSafetensors(join(folder, name, 'adapter_model.safetensors'), { copy: true })
+    await model.save(join(here.folder, name))
+    const tensors = readSafetensors(join(here.folder, name, 'adapter_model.safetensors'), { copy: true })
     const [, bias] = [...tensors].find(([key]) => key.endsWith('classifier.bias'))!
     return bias.item() as number
   }
@@ -52,7 +43,7 @@ describe('a regression head', function () {
     await model.fit(examples, still)
     assert.equal(await biasOf(model, 'again'), trained)
     model.dispose()
-    const loaded = await TunedModel.load(join(folder, 'trained'), { base })
+    const loaded = await TunedModel.load(join(here.folder, 'trained'), { base: here.base })
     await loaded.fit(
       examples.map(({ text }) => ({ text, label: 100 })),
       still,
@@ -62,10 +53,10 @@ describe('a regression head', function () {
   })
 
   it('a head of labels starts at zero', async () => {
-    const model = await TunedModel.create(base, { method: 'lora', device: 'cpu', maxLength: 32 })
+    const model = await TunedModel.create(here.base, { method: 'lora', device: 'cpu', maxLength: 32 })
     await model.fit(tinyExamples(16), still)
-    await model.save(join(folder, 'labels'))
-    const tensors = readSafetensors(join(folder, 'labels', 'adapter_model.safetensors'), { copy: true })
+    await model.save(join(here.folder, 'labels'))
+    const tensors = readSafetensors(join(here.folder, 'labels', 'adapter_model.safetensors'), { copy: true })
     const [, bias] = [...tensors].find(([key]) => key.endsWith('classifier.bias'))!
     assert.deepEqual(bias.tolist(), [0, 0])
     model.dispose()

@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { AbortError, ConfigError } from '../../lib/errors.ts'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
 import { type Example, type FitHooks, type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { oneThread, scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
+import {
+  assertSameRun as assertSame,
+  fitTiny,
+  killAt,
+  metricsOf,
+  stopAfter,
+  stopsAfter,
+  weightsOf,
+} from './tiny-runs.ts'
 
 const examples = tinyExamples(60)
 const validation = tinyExamples(12)
@@ -33,37 +32,11 @@ const options: FitOptions = {
   validation,
 }
 
-class Killed extends Error {}
-
-/** Lines of metrics.jsonl without the one field that the clock decides. */
-function metricsOf(output: string): unknown[] {
-  const lines = readFileSync(join(output, 'run', 'metrics.jsonl'), 'utf8')
-    .trimEnd()
-    .split('\n')
-  return lines.map(line => ({ ...(JSON.parse(line) as object), examplesPerSecond: undefined }))
-}
-
-function weightsOf(output: string): Buffer {
-  const file = ['adapter_model.safetensors', 'model.safetensors'].find(name => existsSync(join(output, name)))
-  assert.ok(file, `no weights in ${output}`)
-  return readFileSync(join(output, file))
-}
-
 describe('resume', function () {
   this.timeout(120_000)
-  let base: string
-  let folder: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    setNumThreads(1) // nothing here is large enough for two
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-resume-'))
-  })
-  after(() => {
-    setNumThreads(threads)
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
+  oneThread()
+  const here = scratch('resume')
+  const place = (name: string) => join(here.folder, name)
 
   async function fit(
     output: string,
@@ -71,57 +44,21 @@ describe('resume', function () {
     hooks: FitHooks = {},
     model: ModelOptions = {},
   ): Promise<unknown> {
-    const adapted = model.method === 'full' ? {} : { rank: 2, loraDropout: 0.1 }
-    const tuned = await TunedModel.create(base, { device: 'cpu', maxLength: 32, ...adapted, ...model })
-    try {
-      const {
-        time: _,
-        memory: __,
-        history,
-        ...report
-      } = await tuned.fit(examples, { ...options, ...more, output }, hooks)
-      return { ...report, history: history.map(entry => ({ ...entry, examplesPerSecond: undefined })) }
-    } finally {
-      tuned.dispose()
-    }
+    const given = { ...options, ...more, output }
+    const {
+      time: _,
+      memory: __,
+      history,
+      ...report
+    } = (await fitTiny(here.base, examples, given, { model, hooks })).report
+    return { ...report, history: history.map(entry => ({ ...entry, examplesPerSecond: undefined })) }
   }
 
-  /** Runs until `wanted` reports of progress are in, and then dies without any notice. */
-  async function killAfter(
-    output: string,
-    wanted: number,
-    more: FitOptions = {},
-    model: ModelOptions = {},
-  ): Promise<void> {
-    let reports = 0
-    const onProgress = () => {
-      if (++reports === wanted) throw new Killed()
-    }
-    await assert.rejects(fit(output, more, { onProgress }, model), Killed)
-  }
-
-  /** Stops at the request after so many questions whether to stop. */
-  async function stopAfter(output: string, questions: number, more: FitOptions = {}): Promise<AbortError> {
-    let asked = 0
-    const error = await fit(output, more, { shouldStop: () => ++asked > questions }).then(
-      () => assert.fail('expected an AbortError'),
-      (reason: unknown) => reason,
-    )
-    assert.ok(error instanceof AbortError, String(error))
-    return error
-  }
-
-  function assertSame(resumed: string, whole: string): void {
-    assert.ok(weightsOf(resumed).equals(weightsOf(whole)), 'the weights differ')
-    assert.deepEqual(metricsOf(resumed), metricsOf(whole))
-  }
+  const killAfter = (output: string, wanted: number, more: FitOptions = {}) =>
+    killAt(wanted, hooks => fit(output, more, hooks))
 
   it('the same seed twice gives the same bits, another seed others', async () => {
-    const [first, second, other] = ['whole', 'twice', 'other'].map(name => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ]
+    const [first, second, other] = ['whole', 'twice', 'other'].map(name => place(name)) as [string, string, string]
     const report = await fit(first)
     assert.deepEqual(await fit(second), report)
     assertSame(second, first)
@@ -141,33 +78,33 @@ describe('resume', function () {
     ['at the end', 18],
   ] as const) {
     it(`a run killed ${where} and resumed ends with the same bits`, async () => {
-      const output = join(folder, `killed-${reports}`)
+      const output = place(`killed-${reports}`)
       await killAfter(output, reports)
       await fit(output, { resume: true })
-      assertSame(output, join(folder, 'whole'))
+      assertSame(output, place('whole'))
     })
   }
 
   it('a run killed and resumed several times does, too', async () => {
-    const output = join(folder, 'killed-often')
+    const output = place('killed-often')
     for (let time = 0; time < 5; time++) await killAfter(output, 4, { resume: true })
     await fit(output, { resume: true })
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
   })
 
   for (const questions of [3, 9, 11, 13, 20, 30, 34]) {
     it(`a run stopped at question ${questions} writes a checkpoint, says where, and goes on to the same bits`, async () => {
-      const output = join(folder, `stopped-${questions}`)
-      const error = await stopAfter(output, questions)
+      const output = place(`stopped-${questions}`)
+      const error = await stopAfter(questions, hooks => fit(output, {}, hooks))
       assert.ok(existsSync(join(error.details.checkpoint as string, 'state.json')))
       assert.match(error.message, /go on with resume/)
       await fit(output, { resume: true })
-      assertSame(output, join(folder, 'whole'))
+      assertSame(output, place('whole'))
     })
   }
 
   it('stopped in the evaluation of the test examples: goes on from the last checkpoint', async () => {
-    const output = join(folder, 'stopped-test')
+    const output = place('stopped-test')
     let done = false
     const stop = {
       onProgress: ({ phase, step }: { phase: string; step: number }) =>
@@ -180,11 +117,11 @@ describe('resume', function () {
     })
     const report = (await fit(output, { test: validation, resume: true })) as { metrics: { test: object } }
     assert.ok(report.metrics.test)
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
   })
 
   it('stopped without an output: no checkpoint, and the sentence says so', async () => {
-    const tuned = await TunedModel.create(base, { device: 'cpu', rank: 2 })
+    const tuned = await TunedModel.create(here.base, { device: 'cpu', rank: 2 })
     let asked = 0
     await assert.rejects(tuned.fit(examples, options, { shouldStop: () => ++asked > 9 }), (error: unknown) => {
       assert.ok(error instanceof AbortError)
@@ -234,25 +171,21 @@ describe('resume', function () {
   }
   for (const [index, [name, more]] of Object.entries(variants).entries()) {
     it(`${name}: killed or stopped anywhere and resumed ends with the same bits`, async () => {
-      const place = (what: string) => join(folder, `variant-${index}-${what}`)
-      await fit(place('whole'), more)
-      const lines = metricsOf(place('whole')).length
+      const within = (what: string) => place(`variant-${index}-${what}`)
+      await fit(within('whole'), more)
+      const lines = metricsOf(within('whole')).length
       for (let wanted = 1; wanted <= lines; wanted += 3) {
-        const output = place(`killed-${wanted}`)
+        const output = within(`killed-${wanted}`)
         await killAfter(output, wanted, more)
         await fit(output, { ...more, resume: true })
-        assertSame(output, place('whole'))
+        assertSame(output, within('whole'))
       }
       let questions = 1
-      for (let isStopped = true; isStopped; questions += 7) {
-        const output = place(`stopped-${questions}`)
-        isStopped = await stopAfter(output, questions, more).then(
-          () => true,
-          () => false, // there were fewer questions
-        )
-        if (!isStopped) break
+      for (; ; questions += 7) {
+        const output = within(`stopped-${questions}`)
+        if (!(await stopsAfter(questions, hooks => fit(output, more, hooks)))) break // there were fewer questions
         await fit(output, { ...more, resume: true })
-        assertSame(output, place('whole'))
+        assertSame(output, within('whole'))
       }
       assert.ok(questions > 6, `${questions}`)
     })
@@ -261,28 +194,38 @@ describe('resume', function () {
   for (const method of ['dora', 'full'] as const) {
     it(`one level (${method}): killed and resumed ends with the same bits`, async () => {
       const { searchSteps: _, unrollSteps: __, ...rest } = options
-      const run = async (output: string, more: FitOptions, hooks: FitHooks = {}) => {
-        const tuned = await TunedModel.create(base, { device: 'cpu', method })
-        try {
-          await tuned.fit(examples, { ...rest, ...more, output }, hooks)
-        } finally {
-          tuned.dispose()
-        }
-      }
-      const [whole, killed] = [join(folder, `${method}-whole`), join(folder, `${method}-killed`)]
+      const run = (output: string, more: FitOptions, hooks: FitHooks = {}) =>
+        fitTiny(here.base, examples, { ...rest, ...more, output }, { model: { method }, hooks })
+      const [whole, killed] = [place(`${method}-whole`), place(`${method}-killed`)]
       await run(whole, {})
-      let reports = 0
-      const die = () => {
-        if (++reports === 5) throw new Killed()
-      }
-      await assert.rejects(run(killed, {}, { onProgress: die }), Killed)
+      await killAt(5, hooks => run(killed, {}, hooks))
       await run(killed, { resume: true })
       assertSame(killed, whole)
     })
   }
 
+  for (const method of ['bidora', 'lora'] as const) {
+    it(`a regression (${method}), whose head starts at the mean: killed anywhere and resumed ends with the same bits`, async () => {
+      const { searchSteps, unrollSteps, ...rest } = options
+      const scores = (rows: readonly Example[]) => rows.map(({ text }, index) => ({ text, label: 2 + (index % 3) / 2 }))
+      const levels = method === 'bidora' ? { searchSteps, unrollSteps } : {}
+      const run = (output: string, more: FitOptions, hooks: FitHooks = {}) => {
+        const given = { ...rest, ...levels, validation: scores(validation), ...more, output }
+        return fitTiny(here.base, scores(examples), given, { model: { method, problemType: 'regression' }, hooks })
+      }
+      const within = (what: string) => place(`regression-${method}-${what}`)
+      await run(within('whole'), {})
+      for (const wanted of method === 'bidora' ? [1, 4, 9, 12, 16] : [1, 3, 6]) {
+        const output = within(`killed-${wanted}`)
+        await killAt(wanted, hooks => run(output, {}, hooks))
+        await run(output, { resume: true })
+        assertSame(output, within('whole'))
+      }
+    })
+  }
+
   it('a torn checkpoint is passed over for the one before, to the same bits', async () => {
-    const output = join(folder, 'torn')
+    const output = place('torn')
     await killAfter(output, 8)
     const checkpoints = join(output, 'run', 'checkpoints')
     const newest = readdirSync(checkpoints).sort((a, b) => Number(b.slice(5)) - Number(a.slice(5)))[0]!
@@ -290,30 +233,30 @@ describe('resume', function () {
     const warned = new Promise<Error>(resolve => process.once('warning', resolve))
     await fit(output, { resume: true })
     assert.match((await warned).message, /is passed over/)
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
   })
 
   it('a finished run that is resumed gives its report again', async () => {
-    const output = join(folder, 'finished')
-    cpSync(join(folder, 'whole'), output, { recursive: true })
+    const output = place('finished')
+    cpSync(place('whole'), output, { recursive: true })
     const report = (await fit(output, { resume: true })) as { metrics: object; steps: object }
-    assertSame(output, join(folder, 'whole'))
-    const results = JSON.parse(readFileSync(join(folder, 'whole', 'run', 'results.json'), 'utf8'))
+    assertSame(output, place('whole'))
+    const results = JSON.parse(readFileSync(join(place('whole'), 'run', 'results.json'), 'utf8'))
     assert.deepEqual(report.metrics, results.metrics)
     assert.deepEqual(report.steps, results.steps)
   })
 
   it('resume with nothing to go on from begins at the start', async () => {
-    const output = join(folder, 'nothing')
+    const output = place('nothing')
     await fit(output, { resume: true })
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
   })
 
   it('settings that the weights do not depend on may change', async () => {
-    const output = join(folder, 'free')
+    const output = place('free')
     await killAfter(output, 4)
     await fit(output, { resume: true, saveEvery: 3, keepCheckpoints: 1 })
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
     assert.equal(readdirSync(join(output, 'run', 'checkpoints')).length, 1)
   })
 
@@ -329,7 +272,7 @@ describe('resume', function () {
     }
     let output: string
     before(async () => {
-      output = join(folder, 'refusing')
+      output = place('refusing')
       await killAfter(output, 4)
     })
 
@@ -351,14 +294,14 @@ describe('resume', function () {
         await refusal(fit(output, { resume: true, validation: changed }), 'RESUME_CHANGED'),
         /the validation examples/,
       )
-      const tuned = await TunedModel.create(base, { device: 'cpu', maxLength: 32, rank: 2, loraDropout: 0.1 })
+      const tuned = await TunedModel.create(here.base, { device: 'cpu', maxLength: 32, rank: 2, loraDropout: 0.1 })
       const fewer = tuned.fit(examples.slice(2), { ...options, output, resume: true })
       assert.match(await refusal(fewer, 'RESUME_CHANGED'), /the training examples/)
       tuned.dispose()
     })
 
     it('another pretrained model', async () => {
-      const config = join(base, 'config.json')
+      const config = join(here.base, 'config.json')
       const text = readFileSync(config, 'utf8')
       writeFileSync(config, text.replace('"hidden_dropout_prob":0.1', '"hidden_dropout_prob":0.2'))
       try {
@@ -370,14 +313,14 @@ describe('resume', function () {
 
     it('to begin anew over an unfinished run, but not over a finished one', async () => {
       assert.match(await refusal(fit(output), 'RUN_UNFINISHED'), /go on with resume, or remove/)
-      const finished = join(folder, 'over')
-      cpSync(join(folder, 'whole'), finished, { recursive: true })
+      const finished = place('over')
+      cpSync(place('whole'), finished, { recursive: true })
       await fit(finished, { seed: 1 })
-      assert.ok(weightsOf(finished).equals(weightsOf(join(folder, 'other'))))
+      assert.ok(weightsOf(finished).equals(weightsOf(place('other'))))
     })
 
     it('to go on from damaged checkpoints only', async () => {
-      const damaged = join(folder, 'damaged')
+      const damaged = place('damaged')
       cpSync(output, damaged, { recursive: true })
       const checkpoints = join(damaged, 'run', 'checkpoints')
       for (const name of readdirSync(checkpoints)) rmSync(join(checkpoints, name, 'state.json'))
@@ -386,7 +329,7 @@ describe('resume', function () {
     })
 
     it('an output that cannot be written', async () => {
-      const file = join(folder, 'a-file')
+      const file = place('a-file')
       writeFileSync(file, '')
       await assert.rejects(
         fit(join(file, 'run')),
@@ -397,18 +340,18 @@ describe('resume', function () {
 
     it('none of these has harmed the run', async () => {
       await fit(output, { resume: true })
-      assertSame(output, join(folder, 'whole'))
+      assertSame(output, place('whole'))
     })
   })
 
   it('a process ended by SIGKILL resumes to the same bits', async () => {
-    const output = join(folder, 'sigkill')
-    const program = join(folder, 'fit.mjs')
+    const output = place('sigkill')
+    const program = place('fit.mjs')
     const module = new URL('../../lib/train/index.js', import.meta.url).href
     writeFileSync(
       program,
       `import { TunedModel } from ${JSON.stringify(module)}
-       const [base, settings, examples, options] = ${JSON.stringify([base, { device: 'cpu', maxLength: 32, rank: 2, loraDropout: 0.1, threads: 1 }, examples, { ...options, output }])}
+       const [base, settings, examples, options] = ${JSON.stringify([here.base, { device: 'cpu', maxLength: 32, rank: 2, loraDropout: 0.1, threads: 1 }, examples, { ...options, output }])}
        const model = await TunedModel.create(base, settings)
        await model.fit(examples, options)`,
     )
@@ -424,6 +367,6 @@ describe('resume', function () {
     child.kill('SIGKILL')
     await ended
     await fit(output, { resume: true })
-    assertSame(output, join(folder, 'whole'))
+    assertSame(output, place('whole'))
   })
 })

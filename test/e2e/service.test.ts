@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AbortError, BiDoRA, ConfigError, DataError, type Example, SetupError } from '../../lib/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 const entry = new URL('../../lib/index.js', import.meta.url)
 const options = { labels: ['ham', 'spam'], rank: 2, device: 'cpu', threads: 1 } as const
@@ -17,15 +17,12 @@ const long = { batchSize: 8, searchSteps: 100_000, logEvery: 1 } as const
 
 describe('BiDoRA as a service', function () {
   this.timeout(120_000)
+  const here = scratch('service')
   let folder: string
   let base: string
   const examples = tinyExamples(64)
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bidora-service-'))
-    base = tinyModel()
-  })
-  after(() => {
-    for (const path of [folder, base]) rmSync(path, { recursive: true, force: true })
+    ;({ folder, base } = here)
   })
 
   it('trains, predicts, saves, loads and merges', async () => {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
 import {
   type Example,
   type FitOptions,
@@ -12,29 +10,20 @@ import {
   type Progress,
   TunedModel,
 } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { oneThread, scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
 
 const model: ModelOptions = { device: 'cpu', maxLength: 32, threads: 1 }
 const fit: FitOptions = { batchSize: 8, searchSteps: 8, retrainSteps: 15, learningRate: 0.02, logEvery: 5 }
 const examples = tinyExamples(40)
 
 describe('a training', () => {
-  let base: string
-  let folder: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-train-'))
-  })
-  after(() => {
-    setNumThreads(threads)
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
+  oneThread()
+  const here = scratch('train')
 
   async function run<T>(options: ModelOptions, work: (tuned: TunedModel) => Promise<T>): Promise<T> {
     const rank = options.method === undefined ? { rank: 2 } : {}
-    const tuned = await TunedModel.create(base, { ...model, ...rank, ...options })
+    const tuned = await TunedModel.create(here.base, { ...model, ...rank, ...options })
     try {
       return await work(tuned)
     } finally {
@@ -44,7 +33,7 @@ describe('a training', () => {
   const readJson = (...path: string[]) => JSON.parse(readFileSync(join(...path), 'utf8'))
 
   it('writes the files of a run, and what it wrote loads', async () => {
-    const output = join(folder, 'files')
+    const output = join(here.folder, 'files')
     const reports: Progress[] = []
     const [report, predictions] = await run({}, async tuned => {
       const options = {
@@ -189,15 +178,15 @@ describe('a training', () => {
   })
 
   it('gives the same bits in a worker thread', async () => {
-    const inWorker = join(folder, 'worker')
-    const here = join(folder, 'here')
-    await run({}, tuned => tuned.fit(examples, { ...fit, output: here }))
+    const inWorker = join(here.folder, 'worker')
+    const inThread = join(here.folder, 'inThread')
+    await run({}, tuned => tuned.fit(examples, { ...fit, output: inThread }))
     const module = new URL('../../lib/train/index.js', import.meta.url).href
-    const program = join(folder, 'worker.mjs')
+    const program = join(here.folder, 'worker.mjs')
     writeFileSync(
       program,
       `import { TunedModel } from ${JSON.stringify(module)}
-       const [base, model, examples, fit] = ${JSON.stringify([base, { ...model, rank: 2 }, examples, { ...fit, output: inWorker }])}
+       const [base, model, examples, fit] = ${JSON.stringify([here.base, { ...model, rank: 2 }, examples, { ...fit, output: inWorker }])}
        const tuned = await TunedModel.create(base, model)
        await tuned.fit(examples, fit)
        tuned.dispose()`,
@@ -205,7 +194,7 @@ describe('a training', () => {
     const worker = new Worker(program)
     await new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject))
     const weights = (output: string) => readFileSync(join(output, 'adapter_model.safetensors'))
-    assert.ok(weights(inWorker).equals(weights(here)))
+    assert.ok(weights(inWorker).equals(weights(inThread)))
   })
 
   it('limits examples, counts cut texts, and says so', () =>
@@ -232,7 +221,7 @@ describe('a training', () => {
 
   it('finds labels in the rows, by number where they are numbers, and keeps them', async () => {
     const numbered = examples.map(({ text }, index) => ({ text, label: [10, 9, 2][index % 3]! }))
-    const output = join(folder, 'numbered')
+    const output = join(here.folder, 'numbered')
     await run({ method: 'head' }, async tuned => {
       assert.deepEqual([tuned.info.labels, tuned.info.parameters.total], [undefined, 0])
       await tuned.fit(numbered, { batchSize: 8, retrainSteps: 2, output })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSafetensors } from '../../lib/io/index.ts'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
-import { type FitHooks, type FitOptions, type FitReport, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
-import { tinyExamples, tinyModel } from './tiny-model.ts'
+import { type FitOptions, type FitReport, TunedModel } from '../../lib/train/index.ts'
+import { oneThread, scratch } from './scratch.ts'
+import { tinyExamples } from './tiny-model.ts'
+import { fitTiny, killAt, type RunOptions, weightsOf as weightsIn } from './tiny-runs.ts'
 
 const examples = tinyExamples(24)
 const validation = tinyExamples(10)
@@ -23,36 +23,13 @@ const options: FitOptions = {
 
 describe('precision, gradient checkpointing, weights of classes', function () {
   this.timeout(120_000)
-  let base: string
-  let folder: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    setNumThreads(1)
-    base = tinyModel()
-    folder = mkdtempSync(join(tmpdir(), 'bidora-controls-'))
-  })
-  after(() => {
-    setNumThreads(threads)
-    for (const path of [base, folder]) rmSync(path, { recursive: true })
-  })
-
-  /** Trains with an output folder; `use` gets the model afterwards. */
-  async function fit<T>(
-    name: string,
-    more: FitOptions = {},
-    { model = {}, hooks = {}, use }: { model?: ModelOptions; hooks?: FitHooks; use?: (model: TunedModel) => T } = {},
-  ): Promise<{ report: FitReport; used: Awaited<T> | undefined }> {
-    const tuned = await TunedModel.create(base, { device: 'cpu', maxLength: 32, rank: 2, loraDropout: 0.1, ...model })
-    try {
-      const report = await tuned.fit(examples, { ...options, output: join(folder, name), ...more }, hooks)
-      return { report, used: await use?.(tuned) }
-    } finally {
-      tuned.dispose()
-    }
-  }
-
-  const weightsOf = (name: string) => readFileSync(join(folder, name, 'adapter_model.safetensors'))
+  oneThread()
+  const here = scratch('controls')
+  const place = (name: string) => join(here.folder, name)
+  /** Trains with an output folder. */
+  const fit = <T>(name: string, more: FitOptions = {}, run: RunOptions<T> = {}) =>
+    fitTiny(here.base, examples, { ...options, output: place(name), ...more }, run)
+  const weightsOf = (name: string) => weightsIn(place(name))
   const lossesOf = ({ history }: FitReport) => history.map(({ lowerLoss, upperLoss }) => [lowerLoss, upperLoss])
 
   describe('gradientCheckpointing', () => {
@@ -88,7 +65,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
     it('bfloat16 trains float32 weights to near the same place, and to another by its bits', async () => {
       const { report: full } = await fit('float32')
       const { report } = await fit('bfloat16', { precision: 'bfloat16' })
-      for (const tensor of readSafetensors(join(folder, 'bfloat16', 'adapter_model.safetensors')).values()) {
+      for (const tensor of readSafetensors(join(place('bfloat16'), 'adapter_model.safetensors')).values()) {
         assert.equal(tensor.dtype, 'float32')
         tensor.dispose()
       }
@@ -104,8 +81,12 @@ describe('precision, gradient checkpointing, weights of classes', function () {
       const use = async (model: TunedModel) => [await model.evaluate(validation), await model.predict(texts)]
       const { report, used } = await fit('narrow', { precision: 'bfloat16' }, { use })
       assert.deepEqual(used![0], report.metrics.validation)
-      const loaded = await TunedModel.load(join(folder, 'narrow'), { device: 'cpu' })
-      const wide = await TunedModel.load(join(folder, 'narrow'), { device: 'cpu', dtype: 'float64' })
+      const { used: answers } = await fit('narrow-too', { precision: 'bfloat16' }, { use: m => m.predict(validation) })
+      const losses = answers!.map(({ scores }, index) => -Math.log(scores![validation[index]!.label]!))
+      const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length
+      assert.ok(Math.abs(report.metrics.validation!.loss! - mean) < 1e-9, 'an evaluation computes as a prediction does')
+      const loaded = await TunedModel.load(place('narrow'), { device: 'cpu' })
+      const wide = await TunedModel.load(place('narrow'), { device: 'cpu', dtype: 'float64' })
       try {
         assert.deepEqual([await loaded.evaluate(validation), await loaded.predict(texts)], used)
         assert.notDeepEqual(await wide.predict(texts), used![1])
@@ -128,11 +109,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
 
     it('resumes to the same bits', async () => {
       await fit('whole-narrow', { precision: 'bfloat16' })
-      let reports = 0
-      const die = () => {
-        if (++reports === 4) throw new RangeError('killed')
-      }
-      await assert.rejects(fit('killed-narrow', { precision: 'bfloat16' }, { hooks: { onProgress: die } }), RangeError)
+      await killAt(4, hooks => fit('killed-narrow', { precision: 'bfloat16' }, { hooks }))
       await fit('killed-narrow', { precision: 'bfloat16', resume: true })
       assert.ok(weightsOf('killed-narrow').equals(weightsOf('whole-narrow')))
     })
@@ -148,7 +125,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
 
   describe('classWeights and labelSmoothing', () => {
     it('a batch in parts trains as the whole batch does, though its parts weigh differently', async () => {
-      const config = join(base, 'config.json')
+      const config = join(here.base, 'config.json')
       const text = readFileSync(config, 'utf8')
       writeFileSync(config, text.replaceAll(/"(\w+_dropout_prob)":0.1/g, '"$1":0'))
       try {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
-import { step } from '../../lib/bilevel/index.ts'
+import { grad } from '../../lib/autograd/index.ts'
+import { type RoundOptions, step } from '../../lib/bilevel/index.ts'
 import { ConfigError } from '../../lib/errors.ts'
-import { getNumThreads, setNumThreads } from '../../lib/tensor/index.ts'
+import * as ops from '../../lib/ops/index.ts'
+import type { Tensor } from '../../lib/tensor/index.ts'
 import type { GivenFitSettings } from '../../lib/train/config.ts'
+import type { Level } from '../../lib/train/level.ts'
 import { searchOf } from '../../lib/train/phases.ts'
 import { splitLevels } from '../../lib/train/split-levels.ts'
 import type { Training } from '../../lib/train/training.ts'
+import { oneThread, scratch } from './scratch.ts'
 import { distance, only, plainTinyModel, trainTiny, type Work } from './tiny-training.ts'
 
 /** Searches whose first steps are those of any longer one: the rates do not depend on the length. */
@@ -20,18 +23,9 @@ const searchOnly: GivenFitSettings = { ...even, retrain: false }
 const still: GivenFitSettings = { ...even, retrainSteps: 1, retrainLearningRate: 0, weightDecay: 0 }
 
 describe('what the settings of the two levels do (float64, no dropout)', () => {
-  let base: string
-  let threads: number
-  before(() => {
-    threads = getNumThreads()
-    setNumThreads(1) // nothing here is large enough for two
-    base = plainTinyModel()
-  })
-  after(() => {
-    setNumThreads(threads)
-    rmSync(base, { recursive: true })
-  })
-  const train = (fit: GivenFitSettings, work?: Work) => trainTiny(base, fit, work ? { work } : {})
+  oneThread()
+  const here = scratch('two-levels', plainTinyModel)
+  const train = (fit: GivenFitSettings, work?: Work) => trainTiny(here.base, fit, work ? { work } : {})
   const start = () => train({}, async () => {})
 
   describe('hypergradient', () => {
@@ -43,6 +37,18 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
       const near = distance((await run({ hypergradient: 'finite-difference', radius: 1e-3 })).values, exact)
       const far = distance((await run({ hypergradient: 'finite-difference', radius: 0.5 })).values, exact)
       assert.ok(near < 1e-4 && far > 10 * near, `${near}, ${far}`)
+    })
+
+    it('exact goes both ways to the same numbers', async () => {
+      const [forward, backward] = [
+        await run({ hypergradient: 'exact', way: 'forward-over-reverse' }),
+        await run({ hypergradient: 'exact', way: 'double-backward' }),
+      ]
+      assert.ok(distance(forward.values, backward.values) < 1e-10)
+      assert.notDeepEqual(forward.values, backward.values, 'equal but for rounding: they are two ways')
+      // Fused attention, which the search must not take, is without a derivative in forward mode.
+      const refused = run({ hypergradient: 'exact', way: 'sideways' as 'double-backward' })
+      await assert.rejects(refused, /way must be 'double-backward' or 'forward-over-reverse', got 'sideways'/)
     })
 
     it('neumann, conjugate-gradient and unrolled come to first-order as their step vanishes, and differ before', async () => {
@@ -98,6 +104,25 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
       assert.ok(
         Math.abs((await norm({ hypergradient: 'sama' })) / (await norm({ hypergradient: 'first-order' })) - 1) < 1e-8,
       )
+    })
+
+    it('sama gets the lower step as it was made: moments after it, clipped gradients', async () => {
+      const fit: GivenFitSettings = { ...searchOnly, searchSteps: 2, hypergradient: 'sama', clip: 0.01 }
+      const byHand = await train(fit, training =>
+        searchBy(training, {
+          moves(lower) {
+            let gradient: Tensor[] = []
+            return {
+              updateLower(gradients) {
+                lower.update(gradients)
+                gradient = gradients.map((one, place) => one ?? ops.zerosLike(lower.parameters[place]!))
+              },
+              hypergradient: () => ({ method: 'sama', radius: 1, optimizerState: { ...lower.lastStep(), gradient } }),
+            }
+          },
+        }),
+      )
+      assert.deepEqual((await train(fit)).values, byHand.values)
     })
 
     it('attention has second derivatives in the search, and its fast kernel back after it', async () => {
@@ -168,7 +193,7 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     it('is the large batch for a method of one level, and counts passes by it', async () => {
       const run = (fit: GivenFitSettings, method: 'lora' | 'full') =>
         trainTiny(
-          base,
+          here.base,
           { retrainLearningRate: 0.01, retrainEpochs: 2, ...fit },
           { model: { method, ...(method === 'full' ? { rank: undefined } : {}) } },
         )
@@ -195,6 +220,12 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
       assert.deepEqual(
         lines,
         rates.map((rate, round) => [2 * round + 2, round >= 2, rate]),
+      )
+      // A delay that ends within a round: its upper step is made.
+      const within = await train({ ...fit, upperDelaySteps: 3, searchSteps: 10 })
+      assert.deepEqual(
+        within.history.map(({ upperLoss, upperLearningRate }) => [upperLoss !== undefined, upperLearningRate]),
+        [1, 1, 0.75, 0.5, 0.25].map((part, round) => [round >= 1, 0.03 * part]),
       )
       await assert.rejects(train({ ...fit, searchSteps: 5 }), (error: unknown) => {
         assert.ok(error instanceof ConfigError)
@@ -225,6 +256,17 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
       )
     })
 
+    it('upperClip: largest norm of the hypergradient, and of nothing else', async () => {
+      const first = only((await start()).values, 'magnitude')
+      const by = async (upperClip: number) =>
+        (await train({ ...searchOnly, searchSteps: 1, upperClip, adamEpsilon: 1e-6 })).values
+      const [free, clipped] = [await by(0), await by(1e-12)]
+      // Adam's first step is the rate itself, but for a gradient below its epsilon.
+      assert.ok(distance(only(free, 'magnitude'), first) > 1e-3)
+      assert.ok(distance(only(clipped, 'magnitude'), first) < 1e-6)
+      for (const kind of ['direction', 'head'] as const) assert.deepEqual(only(clipped, kind), only(free, kind))
+    })
+
     it('rollBack: with magnitudes that stay, one step is one step, and two are the second alone', async () => {
       const rolled = { ...searchOnly, rollBack: true, upperLearningRate: 0, searchSteps: 6 }
       const plain = await train({ ...searchOnly, upperLearningRate: 0, searchSteps: 6 })
@@ -239,7 +281,6 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
           kind: 'linear',
           warmupRatio: 0,
         })
-        const { grad } = await import('../../lib/autograd/index.ts')
         for (let round = 0; round < 3; round++) {
           stream.next()
           const batch = training.batchOf(stream.next(), 8) as Parameters<Training['loss']>[0]
@@ -255,9 +296,9 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
 
   describe('choice of magnitudes', () => {
     const steps = 8
-    const at = async (searchSteps: number) => {
+    const at = async (searchSteps: number, rates: GivenFitSettings = {}) => {
       let loss = NaN
-      const { values } = await train({ ...searchOnly, searchSteps, unrollSteps: 2 }, async training => {
+      const { values } = await train({ ...searchOnly, ...rates, searchSteps, unrollSteps: 2 }, async training => {
         await searchBy(training, {})
         loss = await training.evaluate(splitLevels(training, 0)[0]!.upper)
       })
@@ -267,19 +308,16 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     it('best: the point with the lowest loss over the whole upper part, directions with it', async () => {
       // Rates that overshoot, in an order of batches in which the last point is not the best.
       const rates = { upperLearningRate: 1.5, lowerLearningRate: 0.2, lengthWindow: 8 }
-      const points = []
-      for (let searchSteps = 2; searchSteps <= steps; searchSteps += 2) {
-        let loss = NaN
-        const { values } = await train({ ...searchOnly, ...rates, searchSteps, unrollSteps: 2 }, async training => {
-          await searchBy(training, {})
-          loss = await training.evaluate(splitLevels(training, 0)[0]!.upper)
-        })
-        points.push({ values, loss })
-      }
+      const points: Awaited<ReturnType<typeof at>>[] = []
+      for (let searchSteps = 2; searchSteps <= steps; searchSteps += 2) points.push(await at(searchSteps, rates))
       const best = points.reduce((least, point) => (point.loss < least.loss ? point : least))
       assert.notEqual(best, points.at(-1))
       const fit: GivenFitSettings = { ...searchOnly, ...rates, searchSteps: steps, unrollSteps: 2, magnitudes: 'best' }
       assert.deepEqual((await train({ ...fit, chooseEvery: 1 })).values, best.values)
+      // Left out, every pass over the upper part (12 examples, batches of 8).
+      const looked = [points[1]!, points[3]!].reduce((least, point) => (point.loss < least.loss ? point : least))
+      assert.notEqual(looked, best)
+      assert.deepEqual((await train(fit)).values, looked.values)
       // One look at the end only: the last.
       assert.deepEqual((await train({ ...fit, chooseEvery: 100 })).values, points.at(-1)!.values)
     })
@@ -307,6 +345,20 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
   })
 
   describe('folds', () => {
+    it('batches of every search, in folds and repeats, come in an order of their own', async () => {
+      await train({ ...still, folds: 2, repeats: 2 }, async training => {
+        const [parts] = splitLevels(training, 0)
+        const orders = [0, 1].flatMap(repeat =>
+          [0, 1].map(fold => {
+            const { lower, upper, plan } = searchOf(training, { repeat, fold, parts: parts! })
+            for (const level of [lower, upper]) level.dispose()
+            return String(plan.streams.lower.next())
+          }),
+        )
+        assert.equal(new Set(orders).size, 4)
+      })
+    })
+
     it('each example is in one upper part; magnitudes are the mean of the searches, all from the same start', async () => {
       const fit: GivenFitSettings = { ...still, folds: 3, searchSteps: 4 }
       const found: Map<string, number[]>[] = []
@@ -381,6 +433,40 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     })
   })
 
+  describe('decay of magnitudes', () => {
+    // One step, whose gradients know nothing of the decay.
+    const search: GivenFitSettings = { ...searchOnly, searchSteps: 1, clip: 0 }
+    const retraining: GivenFitSettings = {
+      search: false,
+      retrainMagnitudes: true,
+      retrainSteps: 1,
+      retrainLearningRate: 0.02,
+      schedule: 'constant',
+      warmupRatio: 0,
+      clip: 0,
+    }
+
+    it('weightDecay is not theirs where they move in the retraining', async () => {
+      const without = (await train({ ...retraining, weightDecay: 0 })).values
+      const much = (await train({ ...retraining, weightDecay: 0.5 })).values
+      assert.deepEqual(only(much, 'magnitude'), only(without, 'magnitude'))
+      assert.ok(distance(only(without, 'magnitude'), only((await start()).values, 'magnitude')) > 1e-3)
+      assert.ok(distance(only(much, 'direction'), only(without, 'direction')) > 1e-3)
+    })
+
+    it('upperWeightDecay is theirs in the search: rate times decay of what they were', async () => {
+      const first = only((await start()).values, 'magnitude')
+      const without = only((await train(search)).values, 'magnitude')
+      const decayed = only((await train({ ...search, upperWeightDecay: 0.5 })).values, 'magnitude')
+      for (const [name, values] of decayed) {
+        for (const [index, value] of values.entries()) {
+          const wanted = without.get(name)![index]! - 0.03 * 0.5 * first.get(name)![index]!
+          assert.ok(Math.abs(value - wanted) < 1e-12, `${name}: ${value} and ${wanted}`)
+        }
+      }
+    })
+  })
+
   describe('without a search', () => {
     const fit: GivenFitSettings = { retrainSteps: 12, retrainLearningRate: 0.02 }
 
@@ -393,7 +479,7 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
 
     it('one level: all parameters on all examples is DoRA with its norm in the graph', async () => {
       const one = await train({ ...fit, search: false, retrainMagnitudes: true, orthogonality: 0 })
-      const dora = await trainTiny(base, fit, { model: { method: 'dora', detachNorm: false } })
+      const dora = await trainTiny(here.base, fit, { model: { method: 'dora', detachNorm: false } })
       assert.ok(distance(one.values, dora.values) < 1e-9, String(distance(one.values, dora.values)))
       assert.ok(distance(only(one.values, 'magnitude'), only((await start()).values, 'magnitude')) > 1e-3)
     })
@@ -425,9 +511,12 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
   /** One search by hand, as `trainBidora` makes it. */
   async function searchBy(
     training: Training,
-    { fold = 0, round = () => {} }: { fold?: number; round?: () => void },
+    {
+      fold = 0,
+      round = () => {},
+      moves = () => ({}),
+    }: { fold?: number; round?: () => void; moves?: (lower: Level) => Partial<RoundOptions> },
   ): Promise<void> {
-    const ops = await import('../../lib/ops/index.ts')
     const parts = splitLevels(training, 0)[fold]!
     const { lower, upper, hypergradient, plan } = searchOf(training, { repeat: 0, fold, parts })
     const gamma = training.settings.orthogonality
@@ -446,6 +535,7 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
           updateLower: lower.update,
           updateUpper: upper.update,
           hypergradient,
+          ...moves(lower),
         })
       },
     })

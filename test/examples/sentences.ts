@@ -61,6 +61,8 @@ export interface Sentiment {
 
 /** 2,100 training rows of SST-2 and its development set; 500 hypotheses of RTE with its labels, which say nothing of sentiment. */
 export async function loadSentiment(): Promise<Sentiment> {
+  const reason = whyNot()
+  if (reason) throw new Error(`--sst2: ${reason}`)
   const [sst2, rte] = await Promise.all([loadDataset('sst2', data), loadDataset('rte', data)])
   const sample = (dataset: Dataset, rows: number) =>
     shuffle(requirePart(dataset, 'train'), new Random(1, dataset.info.name)).slice(0, rows)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { TorchError } from '../../lib/errors.ts'
+import { itemSize } from '../../lib/tensor/index.ts'
 import {
   add,
   add_,
@@ -24,18 +25,7 @@ import {
 } from '../../lib/torch.ts'
 import { describeOnCuda, describeOnDevice, device } from './device.ts'
 
-const dtypes: DType[] = [
-  'float64',
-  'float32',
-  'bfloat16',
-  'float16',
-  'int64',
-  'int32',
-  'int16',
-  'int8',
-  'uint8',
-  'bool',
-]
+const dtypes = Object.keys(itemSize) as DType[]
 
 describeOnDevice('copies', () => {
   for (const dtype of dtypes) {

@@ -1,87 +1,13 @@
 import assert from 'node:assert/strict'
-import {
-  adaptedLayers,
-  forgetConstants,
-  type MagnitudeAxis,
-  orthogonality,
-  prepareModel,
-  trainableParameters,
-} from '../../lib/adapters/index.ts'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
-import { type BilevelProblem, hypergradient, type MethodChoice } from '../../lib/bilevel/index.ts'
-import { type Batch, createModel } from '../../lib/models/index.ts'
-import { useAttentionKernel } from '../../lib/nn/index.ts'
-import {
-  clone,
-  crossEntropyLoss,
-  foreachAdd,
-  foreachCopy_,
-  mul,
-  normal_,
-  ones,
-  randn,
-  square,
-  sub,
-  sum,
-} from '../../lib/ops/index.ts'
+import { hypergradient, type MethodChoice } from '../../lib/bilevel/index.ts'
+import { clone, foreachAdd, foreachCopy_, mul, randn, square, sub, sum } from '../../lib/ops/index.ts'
 import { AdamW, differentiableAdamW } from '../../lib/optim/index.ts'
-import { manualSeed, scope, type Tensor, tensor } from '../../lib/tensor/index.ts'
-
-const base = {
-  model_type: 'bert',
-  vocab_size: 40,
-  hidden_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 24,
-  max_position_embeddings: 16,
-  id2label: { 0: 'no', 1: 'yes' },
-}
+import { manualSeed, scope, type Tensor } from '../../lib/tensor/index.ts'
+import { withTransformer } from './adapted-transformer.ts'
 
 const norm = (list: Tensor[]): number =>
   Math.sqrt(list.reduce((total, value) => total + (sum(square(value)).item() as number), 0))
-
-function batchOf(stride: number): Batch {
-  const ids = Array.from({ length: 8 }, (_, row) =>
-    Array.from({ length: 6 }, (_, column) => ((row * 6 + column) * stride) % 40),
-  )
-  return {
-    layout: 'padded',
-    inputIds: tensor(ids, { dtype: 'int64' }),
-    attentionMask: ones([8, 6], { dtype: 'int64' }),
-  }
-}
-
-/** A two-layer transformer with every linear layer adapted, away from its start, as a problem of two levels. */
-function withTransformer(
-  { magnitudeAxis, dropout }: { magnitudeAxis: MagnitudeAxis; dropout: number },
-  fn: (problem: BilevelProblem<Batch>, batches: { lowerBatch: Batch; upperBatch: Batch }) => void,
-): void {
-  manualSeed(1)
-  const model = createModel(
-    { ...base, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
-    { dtype: 'float64' },
-  )
-  prepareModel(model, { method: 'bidora', rank: 2, loraAlpha: 4, targetModules: 'all-linear', magnitudeAxis })
-  useAttentionKernel(model, 'explicit')
-  model.train()
-  const layers = [...adaptedLayers(model).values()]
-  const { lower, upper } = trainableParameters(model)
-  noGrad(() => scope(() => layers.forEach(({ loraB }) => void normal_(loraB, { std: 0.05 }))))
-  scope(() => {
-    const labels = tensor([0, 1, 0, 1, 1, 0, 1, 0], { dtype: 'int64' })
-    const upperLoss = (batch: Batch) => crossEntropyLoss(model.forward(batch).logits, labels)
-    const problem = {
-      lowerLoss: (batch: Batch) => upperLoss(batch).add(mul(orthogonality(layers), 1e-2)),
-      upperLoss,
-      lowerParameters: lower.map(([, parameter]) => parameter),
-      upperParameters: upper.map(([, parameter]) => parameter),
-    }
-    fn(problem, { lowerBatch: batchOf(7), upperBatch: batchOf(11) })
-  })
-  for (const { weight } of layers) forgetConstants(weight)
-  model.dispose()
-}
 
 const places = (['out', 'in'] as const).flatMap(magnitudeAxis => [0, 0.1].map(dropout => ({ magnitudeAxis, dropout })))
 

@@ -1,90 +1,11 @@
 import assert from 'node:assert/strict'
-import {
-  adaptedLayers,
-  forgetConstants,
-  type MagnitudeAxis,
-  orthogonality,
-  prepareModel,
-  trainableParameters,
-} from '../../lib/adapters/index.ts'
 import { autocast, noGrad } from '../../lib/autograd/index.ts'
 import { accumulated, type BilevelProblem, hypergradient, type MethodChoice } from '../../lib/bilevel/index.ts'
 import { type BidoraError, TorchError } from '../../lib/errors.ts'
-import { type Batch, createModel } from '../../lib/models/index.ts'
-import { type AttentionKernel, crossEntropy, useAttentionKernel } from '../../lib/nn/index.ts'
+import type { Batch } from '../../lib/models/index.ts'
 import { detach, linear, mul, normal_, ones, sum, tanh } from '../../lib/ops/index.ts'
 import { manualSeed, scope, type Tensor, tensor } from '../../lib/tensor/index.ts'
-
-const base = {
-  model_type: 'bert',
-  vocab_size: 40,
-  hidden_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 24,
-  max_position_embeddings: 16,
-  id2label: { 0: 'no', 1: 'yes' },
-}
-
-interface Setting {
-  magnitudeAxis?: MagnitudeAxis
-  detachNorm?: boolean
-  dropout?: number
-  hiddenAct?: string
-  kernel?: AttentionKernel
-}
-
-type Problem = BilevelProblem<Batch> & { batches: { lowerBatch: Batch; upperBatch: Batch } }
-
-/** A tiny BERT with every linear layer adapted, away from its start. */
-function withTransformer(setting: Setting, check: (problem: Problem) => void): void {
-  const { magnitudeAxis = 'out', detachNorm = false, dropout = 0, hiddenAct = 'gelu', kernel = 'explicit' } = setting
-  manualSeed(1)
-  const model = createModel(
-    { ...base, hidden_act: hiddenAct, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout },
-    { dtype: 'float64' },
-  )
-  const adapter = {
-    method: 'bidora',
-    rank: 2,
-    loraAlpha: 4,
-    targetModules: 'all-linear',
-    loraDropout: dropout,
-  } as const
-  prepareModel(model, { ...adapter, magnitudeAxis, detachNorm })
-  useAttentionKernel(model, kernel)
-  model.train()
-  const layers = [...adaptedLayers(model).values()]
-  const { lower, upper } = trainableParameters(model)
-  noGrad(() => scope(() => layers.forEach(({ loraB }) => void normal_(loraB, { std: 0.05 }))))
-  try {
-    scope(() => {
-      const labels = tensor([0, 1, 0, 1, 1, 0, 1, 0], { dtype: 'int64' })
-      const upperLoss = (batch: Batch) => crossEntropy(model.forward(batch).logits, labels)
-      check({
-        lowerLoss: batch => upperLoss(batch).add(mul(orthogonality(layers), 1e-2)),
-        upperLoss,
-        lowerParameters: lower.map(([, parameter]) => parameter),
-        upperParameters: upper.map(([, parameter]) => parameter),
-        batches: { lowerBatch: batchOf(7), upperBatch: batchOf(11) },
-      })
-    })
-  } finally {
-    for (const { weight } of layers) forgetConstants(weight)
-    model.dispose()
-  }
-}
-
-function batchOf(stride: number): Batch {
-  const ids = Array.from({ length: 8 }, (_, row) =>
-    Array.from({ length: 6 }, (_, column) => ((row * 6 + column) * stride) % 40),
-  )
-  return {
-    layout: 'padded',
-    inputIds: tensor(ids, { dtype: 'int64' }),
-    attentionMask: ones([8, 6], { dtype: 'int64' }),
-  }
-}
+import { type TransformerBatches, withTransformer } from '../gradient/adapted-transformer.ts'
 
 const flat = (list: readonly Tensor[]): number[] => list.flatMap(value => Array.from(value.data(), Number))
 
@@ -95,10 +16,10 @@ function distance(got: readonly Tensor[], expected: readonly Tensor[]): number {
   return Math.max(...a.map((x, i) => Math.abs(x - b[i]!))) / Math.max(...b.map(Math.abs))
 }
 
-function ways({ batches, ...problem }: Problem, change: Partial<Problem['batches']> = {}) {
+function ways(problem: BilevelProblem<Batch>, batches: TransformerBatches) {
   const by = (choice: MethodChoice): Tensor[] => {
     manualSeed(2)
-    return hypergradient(problem, { ...batches, ...change, ...choice })
+    return hypergradient(problem, { ...batches, ...choice })
   }
   return {
     by,
@@ -113,10 +34,14 @@ describe('exact by double backward and by forward over reverse (float64)', () =>
     for (const detachNorm of [false, true]) {
       for (const dropout of [0, 0.1]) {
         it(`axis ${magnitudeAxis}, norm ${detachNorm ? 'detached' : 'in graph'}, dropout ${dropout}`, () =>
-          withTransformer({ magnitudeAxis, detachNorm, dropout }, problem => {
-            const { by, backward, forward, firstOrder } = ways(problem)
+          withTransformer({ magnitudeAxis, detachNorm, dropout }, (problem, batches) => {
+            const { by, backward, forward, firstOrder } = ways(problem, batches)
             assert.ok(distance(firstOrder, backward) > 1e-3, 'the implicit term matters here')
             assert.ok(distance(forward, backward) < 1e-10, `differ by ${distance(forward, backward)}`)
+            assert.ok(
+              [...forward, ...backward].every(gradient => !gradient.requiresGrad),
+              'no graph is left on them',
+            )
             // The default is one of the two, and no tangent is left on the parameters.
             assert.ok(distance(by({ method: 'exact' }), backward) === 0)
             // With a detached norm the central difference is another number, however small its radius.
@@ -129,24 +54,31 @@ describe('exact by double backward and by forward over reverse (float64)', () =>
 
   for (const hiddenAct of ['gelu_new', 'relu', 'silu', 'gelu_fast', 'quick_gelu'])
     it(`activation ${hiddenAct}`, () =>
-      withTransformer({ hiddenAct }, problem => {
-        const { backward, forward } = ways(problem)
+      withTransformer({ hiddenAct }, (problem, batches) => {
+        const { backward, forward } = ways(problem, batches)
         assert.ok(distance(forward, backward) < 1e-10)
       }))
 
   it('a batch in parts', () =>
-    withTransformer({}, problem => {
-      const whole = ways(problem).backward
+    withTransformer({}, (problem, batches) => {
+      const whole = ways(problem, batches).backward
       const lowerBatch = accumulated([
-        { batch: problem.batches.lowerBatch, weight: 0.25 },
-        { batch: problem.batches.lowerBatch, weight: 0.75 },
+        { batch: batches.lowerBatch, weight: 0.25 },
+        { batch: batches.lowerBatch, weight: 0.75 },
       ]) as unknown as Batch
-      assert.ok(distance(ways(problem, { lowerBatch }).forward, whole) < 1e-10)
+      assert.ok(distance(ways(problem, { ...batches, lowerBatch }).forward, whole) < 1e-10)
+      const unlike = accumulated([
+        { batch: batches.lowerBatch, weight: 0.25 },
+        { batch: batches.upperBatch, weight: 0.75 },
+      ]) as unknown as Batch
+      const { forward, backward } = ways(problem, { ...batches, lowerBatch: unlike })
+      assert.ok(distance(forward, backward) < 1e-10 && distance(forward, whole) > 1e-3)
     }))
 
   it('fused attention has neither derivative: an error that names the operator, and the parameters are as before', () =>
-    withTransformer({ kernel: 'fused' }, problem => {
-      const { batches, ...two } = problem
+    withTransformer({ kernel: 'fused' }, (two, batches) => {
+      const parameters = () => flat([...two.lowerParameters, ...two.upperParameters].map(detach))
+      const before = parameters()
       for (const [way, code] of [
         ['forward-over-reverse', 'NO_FORWARD_DERIVATIVE'],
         ['double-backward', 'NO_DERIVATIVE'],
@@ -158,6 +90,7 @@ describe('exact by double backward and by forward over reverse (float64)', () =>
           way,
         )
       }
+      assert.deepEqual(parameters(), before)
       const after = hypergradient(two, { ...batches, method: 'finite-difference' })
       assert.ok(flat(after).every(Number.isFinite))
     }))
@@ -187,10 +120,29 @@ describe('exact by forward over reverse refuses what it cannot see', () => {
 
   it('a part computed before the loss is called', () =>
     scope(() => {
+      for (const share of [1, 1e-6]) {
+        let before: Tensor | undefined
+        const two = problem(v => (before ??= v.mul(v).mul(v).mul(share)))
+        two.lowerLoss() // fills it
+        assert.throws(() => hypergradient(two, forward), { code: 'FORWARD_INCOMPLETE' })
+      }
+    }))
+
+  it('such a part also where it does not change the loss along v, behind an upper parameter that is 0', () =>
+    scope(() => {
+      const [v, m] = [double([0.5, -1, 2]), double([0, 0, 0])]
       let before: Tensor | undefined
-      const two = problem(v => (before ??= v.mul(v).mul(v)))
+      const two = {
+        lowerLoss: () => sum((before ??= v.mul(v)).mul(m)),
+        upperLoss: () => sum(v.mul(v)),
+        lowerParameters: [v],
+        upperParameters: [m],
+      }
       two.lowerLoss() // fills it
       assert.throws(() => hypergradient(two, forward), { code: 'FORWARD_INCOMPLETE' })
+      before = undefined // all of it is made inside
+      const [gradient] = hypergradient(two, forward)
+      assert.deepEqual(gradient!.tolist(), [-1, -4, -16])
     }))
 
   it('a number read on the host; inside noGrad it is the constant that it is for double backward', () =>

@@ -8,6 +8,7 @@ ill-conditioned lists. NaN is written as null, infinity as a string, an exceptio
 import hashlib
 import json
 import math
+import os
 import platform
 import warnings
 from decimal import Decimal, getcontext
@@ -166,7 +167,8 @@ def cases():
 
 
 def main():
-    folder = Path(__file__).resolve().parent.parent / "metrics"
+    # Elsewhere where a check makes them again.
+    folder = Path(os.environ.get("GOLDEN_ROOT", Path(__file__).resolve().parent.parent)) / "metrics"
     folder.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(case, separators=(",", ":"), allow_nan=False) for case in cases())
     (folder / "cases.json").write_text(f"[\n{lines}\n]\n")

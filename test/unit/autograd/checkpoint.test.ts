@@ -86,6 +86,29 @@ describe('checkpoint', () => {
       assert.notDeepEqual(got.slice(1), full, 'the second run had autocast on')
     }))
 
+  it('likewise where calls of autocast inside were or were not heeded', () =>
+    scope(() => {
+      const narrow: Run = (layer, x, parameters) =>
+        checkpointed(h => autocast('bfloat16', () => layer(h)), x, parameters)
+      const narrowPlain: Run = (layer, x) => autocast('bfloat16', () => layer(x))
+      const of = (run: Run, isForwardHeld: boolean, isBackwardHeld: boolean) =>
+        scope(() => {
+          manualSeed(5)
+          const made = net()
+          const held = <T>(on: boolean, fn: () => T) => (on ? autocast(undefined, fn) : fn())
+          const loss = held(isForwardHeld, () => lossOf(made, run))
+          return bytesOf(held(isBackwardHeld, () => grad(loss, made.parameters.flat().slice(1))))
+        })
+      for (const isForwardHeld of [false, true])
+        for (const isBackwardHeld of [false, true])
+          assert.ok(
+            String(of(narrow, isForwardHeld, isBackwardHeld)) ===
+              String(of(narrowPlain, isForwardHeld, isBackwardHeld)),
+            `forward held ${isForwardHeld}, backward held ${isBackwardHeld}`,
+          )
+      assert.notDeepEqual(of(narrow, true, false), of(narrow, false, false))
+    }))
+
   it('gives gradients of some inputs only, and null for what is not used', () =>
     scope(() => {
       const made = net()
@@ -194,6 +217,14 @@ describe('checkpoint', () => {
     const [without, withIt] = [peak(plain), peak(checkpointed)]
     assert.ok(withIt < without / 2, `${withIt} bytes at the peak against ${without}`)
   })
+
+  it('frees what the first run makes, but for its result', () =>
+    scope(() => {
+      const made = net(1)
+      const before = memoryStats().liveTensors
+      checkpointed(made.layers[0]!, made.x, made.parameters[0]!)
+      assert.equal(memoryStats().liveTensors, before + 1)
+    }))
 
   it('leaves nothing behind, used or not', () => {
     const made = scope(() => net(2))

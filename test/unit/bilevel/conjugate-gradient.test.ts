@@ -138,6 +138,12 @@ describe('conjugate-gradient', () => {
         )
       refused('lowerLoss', /NaN as p\.Hp of iteration 1/)
       refused('upperLoss', /NaN as the norm of grad_V upperLoss/)
+      // A product that overflows is no direction without curvature.
+      const huge = matrixProblem([[-1e308]], [3])
+      assert.throws(() => watch(huge, { method: 'conjugate-gradient' }), {
+        code: 'HYPERGRADIENT_NOT_FINITE',
+        message: /-Infinity as p\.Hp of iteration 1/,
+      })
     }))
 
   for (const [dtype, tolerance] of [

@@ -55,8 +55,18 @@ describe('neumann', () => {
     assert.equal(diagnostics.breakdown, undefined)
   })
 
-  it('reports no breakdown where a residual stands still', () =>
-    assert.deepEqual(run(withEigenvalues([0, 0, 1, 1]), { terms: 100, stepSize: 1 }).warnings, []))
+  it('reports no breakdown where a residual stands still, or grows by rounding alone', () =>
+    scope(() => {
+      for (const dtype of ['float64', 'float32', 'bfloat16'] as const)
+        for (const eigenvalues of [
+          [0, 0, 1, 1],
+          [0, 0.5, 1, 1],
+          [0, 1, 1.5, 2],
+        ]) {
+          const problem = matrixProblem(withEigenvalues(eigenvalues), v, dtype)
+          assert.deepEqual(watch(problem, { method: 'neumann', terms: 100, stepSize: 1 }).warnings, [])
+        }
+    }))
 
   it('evaluates the lower loss once for all products', () =>
     scope(() => {
@@ -78,6 +88,20 @@ describe('neumann', () => {
       assert.equal(warnings[0]!.type, 'BidoraWarning')
       assert.match(warnings[0]!.message, new RegExp(`^neumann: .* at term ${first}: .*onBreakdown 'keep'`))
     })
+
+    it('warns once a problem, and hands the record over each time', () =>
+      scope(() => {
+        const [one, other] = [matrixProblem(indefinite, v), matrixProblem(indefinite, v)]
+        const found = [one, one, other].map(problem => watch(problem, { method: 'neumann', terms: 30, stepSize: 0.2 }))
+        assert.deepEqual(
+          found.map(({ warnings, diagnostics }) => [warnings.length, diagnostics.breakdown!.at]),
+          [
+            [1, first],
+            [0, first],
+            [1, first],
+          ],
+        )
+      }))
 
     it('says nothing where it stops before', () => assert.deepEqual(run(indefinite, { terms: first - 1 }).warnings, []))
 

@@ -170,6 +170,30 @@ describe('unrolled', () => {
       running.dispose()
     }))
 
+  it('hands on integers of a state, which have no gradient', () =>
+    scope(() => {
+      const problem = network()
+      const momentum = differentiableSGD({ learningRate: 0.1, momentum: 0.8 })
+      const counts: unknown[] = []
+      const counting: DifferentiableUpdate = (parameters, gradients, { count, ...state }) => {
+        counts.push((count as Tensor[])[0]!.tolist())
+        const next = momentum(parameters, gradients, state)
+        return { ...next, state: { count: (count as Tensor[]).map(value => value.add(1)), ...next.state } }
+      }
+      const of = (update: DifferentiableUpdate, optimizerState: UpdateState) =>
+        hypergradient(problem, {
+          lowerBatch: LOWER,
+          upperBatch: UPPER,
+          method: 'unrolled',
+          update,
+          optimizerState,
+          steps: 3,
+        }).map(value => value.tolist())
+      const counted = of(counting, { count: [tensor([0], { dtype: 'int64' })] })
+      assert.deepEqual(counted, of(momentum, {}))
+      assert.deepEqual(counts, [[0], [1], [2], [2], [1], [0]])
+    }))
+
   it('gives a learned learning rate its gradient', () =>
     scope(() => {
       const inner = network()
@@ -268,5 +292,11 @@ describe('unrolled', () => {
         /update: expected 2 parameters, got 1/,
         LOWER[0],
       )
+      refused(
+        { update: (parameters, _, state) => ({ parameters: [...parameters].reverse(), state }) },
+        /update: expected parameters of shapes \[.*\], got \[/,
+        LOWER[0],
+      )
+      refused({ update: 'sgd' as never }, /expected update to be a function .*, got string/, LOWER[0])
     }))
 })

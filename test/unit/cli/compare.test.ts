@@ -72,6 +72,10 @@ describe('compare on the command line', () => {
       assert.deepEqual([request.seeds, request.datasets, request.rank], [[0, 1], ['rte'], 8])
       assert.deepEqual([request.retrainSteps, request.retrainEpochs], [7, undefined])
       assert.deepEqual(request.variants, { slow: variants.slow, x: { rank: 1 } })
+
+      writeFileSync(config, JSON.stringify({ epochs: 2, learningRate: 0.1 }))
+      const short = compareRequest({ ...needed, config, retrainSteps: '7', retrainLearningRate: '0.2' }) as object
+      assert.ok(!('epochs' in short) && !('learningRate' in short), 'short names in the file are outweighed too')
     } finally {
       rmSync(folder, { recursive: true })
     }
@@ -81,6 +85,8 @@ describe('compare on the command line', () => {
     ['a variant without settings', { variant: ['x'] }, /NAME:KEY=VALUE/],
     ['a variant without a value', { variant: ['x:rank'] }, /NAME:KEY=VALUE/],
     ['a variant without a name', { variant: [':rank=2'] }, /NAME:KEY=VALUE/],
+    ['one name for two variants', { variant: ['x:rank=1', 'x:rank=2'] }, /--variant x twice/],
+    ['a setting by both of its names', { epochs: '3', retrainEpochs: '4' }, /--retrain-epochs is given twice/],
     ['seeds that are no numbers', { seeds: '0,x' }, /--seeds as numbers, got 'x'/],
     ['no model', { model: undefined }, /--model DIR/],
     ['a data set and files', { train: 'a.csv' }, /--dataset or files, got both/],

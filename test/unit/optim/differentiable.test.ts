@@ -109,9 +109,13 @@ describe('differentiable steps', () => {
   for (const [name, make] of [
     [
       'SGD',
-      (learningRate: Tensor[], weightDecay: Tensor) => differentiableSGD({ learningRate, momentum: 0.9, weightDecay }),
+      (learningRate: Tensor[], weightDecay: Tensor | number) =>
+        differentiableSGD({ learningRate, momentum: 0.9, weightDecay }),
     ],
-    ['AdamW', (learningRate: Tensor[], weightDecay: Tensor) => differentiableAdamW({ learningRate, weightDecay })],
+    [
+      'AdamW',
+      (learningRate: Tensor[], weightDecay: Tensor | number) => differentiableAdamW({ learningRate, weightDecay }),
+    ],
   ] as const)
     it(`${name}: rates and decay as tensors have their derivatives, and give the step that numbers give`, () =>
       scope(() => {
@@ -131,9 +135,10 @@ describe('differentiable steps', () => {
             ? differentiableSGD({ learningRate: [0.05, 0.1], momentum: 0.9, weightDecay: 0.2 })
             : differentiableAdamW({ learningRate: [0.05, 0.1], weightDecay: 0.2 })
         const expected = numbers(parameters, gradients, {}).parameters
-        noGrad(() => make(rates, weightDecay)(parameters, gradients, {})).parameters.forEach((value, i) =>
-          assert.ok(ops.allclose(value, expected[i]!, { rtol: 1e-14, atol: 1e-15 })),
-        )
+        for (const decay of [weightDecay, 0.2])
+          noGrad(() => make(rates, decay)(parameters, gradients, {})).parameters.forEach((value, i) =>
+            assert.ok(ops.allclose(value, expected[i]!, { rtol: 1e-14, atol: 1e-15 })),
+          )
       }))
 
   it('refuses options and lists that do not fit', () =>
@@ -145,6 +150,10 @@ describe('differentiable steps', () => {
         /differentiableSGD: learningRate must be at least 0, got -1/,
       )
       refused(() => differentiableSGD({ learningRate: 1, nesterov: true }), /nesterov needs a momentum above 0/)
+      refused(
+        () => differentiableSGD({ learningRate: 1, momentum: 0.9, dampening: 0.1, nesterov: true }),
+        /dampening 0, got 0.9 and 0.1/,
+      )
       refused(() => differentiableSGD({ learningRate: tensor([1, 2]) }), /must have one element, got shape \[2\]/)
       refused(
         () => differentiableAdamW({ learningRate: 1, betas: [1, 0] }),

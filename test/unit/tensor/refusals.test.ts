@@ -103,27 +103,37 @@ describe('no input from JavaScript crashes the process', () => {
     ])
     let calls = 0
     let thrown = 0
-    for (const [name, entry] of Object.entries(native)) {
-      if (left.has(name) || typeof entry !== 'function') continue
-      for (const a of odd) {
-        for (const b of [undefined, 1, 'cpu', [2]]) {
-          for (const values of [
-            [a, b],
-            [b, a, b, a, b],
-            [a, a, a, a, a],
-          ]) {
-            calls++
-            try {
-              entry(...values)
-            } catch (error) {
-              thrown++
-              assert.ok(error instanceof Error)
-            }
+    const call = (entry: (...values: unknown[]) => unknown, values: unknown[]) => {
+      calls++
+      try {
+        entry(...values)
+      } catch (error) {
+        thrown++
+        assert.ok(error instanceof Error)
+      }
+    }
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0 // most of the time would go into stacks that nobody reads
+    try {
+      for (const [name, entry] of Object.entries(native)) {
+        if (left.has(name) || typeof entry !== 'function') continue
+        for (const a of odd) {
+          call(entry, [a])
+          call(entry, [a, a, a, a, a])
+          for (const b of [...odd.slice(0, 12), 'cpu', [2]]) {
+            for (const values of [
+              [a, b],
+              [b, a, b, a],
+              [b, a, b, a, b],
+            ])
+              call(entry, values)
           }
         }
       }
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
     }
-    assert.ok(calls > 5_000 && thrown > calls / 2)
+    assert.ok(calls > 10_000 && thrown > calls / 2)
   })
 
   it('whatever the operators are given', () => {

@@ -169,6 +169,7 @@ describe('settings', () => {
         /fit: hypergradient 'conjugate-gradient' does not read 'terms'; remove it or take 'neumann'/,
       ],
       ['damping without a solver', {}, { damping: 3 }, 'CONFIG_METHOD', /'finite-difference' does not read 'damping'/],
+      ['two ways of one', {}, { way: 'forward-over-reverse' }, 'CONFIG_METHOD', /does not read 'way'; .* take 'exact'/],
       [
         'a breakdown where none can be',
         {},
