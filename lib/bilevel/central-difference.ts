@@ -3,7 +3,7 @@ import { add, div, foreachAdd, foreachSub, mul, reciprocal, sub } from '../ops/i
 import { scope, type Tensor } from '../tensor/index.ts'
 import type { Accumulable } from './accumulation.ts'
 import { atPoints } from './at-points.ts'
-import { type BilevelProblem, lossGradients } from './problem.ts'
+import { type BilevelProblem, coupledName, lossGradients } from './problem.ts'
 import { repeatable } from './random.ts'
 import { norm } from './vector.ts'
 
@@ -23,10 +23,10 @@ export function centralDifference<LowerBatch>(
   // In the parameters' own type, whatever narrower one the losses ask for: with products in bfloat16 a step of 0.01 is
   // lost in rounding (`method.md` 4.2, 8 % of error and more).
   const evaluate = repeatable(lowerParameters, () =>
-    autocast(undefined, () => lossGradients(problem, 'lowerLoss', lowerBatch, upperParameters).gradients),
+    autocast(undefined, () => lossGradients(problem, coupledName(problem), lowerBatch, upperParameters).gradients),
   )
   return scope(() => {
-    const epsilon = mul(reciprocal(add(norm(x), 1e-15)), radius) // a float64 scalar that stays on its device: no sync
+    const epsilon = epsilonAlong(x, radius)
     const offsets = x.map(part => mul(part, epsilon))
     const [plus, minus] = atPoints(lowerParameters, (start, moveTo) =>
       [foreachAdd, foreachSub].map(moved => {
@@ -36,4 +36,9 @@ export function centralDifference<LowerBatch>(
     )
     return plus!.map((gradient, i) => div(sub(gradient, minus![i]!), mul(epsilon, 2)))
   })
+}
+
+/** `radius / (||x||_2 + 1e-15)`: a float64 scalar that stays on its device, without a sync. */
+export function epsilonAlong(x: readonly Tensor[], radius: number): Tensor {
+  return mul(reciprocal(add(norm(x), 1e-15)), radius)
 }

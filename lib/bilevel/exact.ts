@@ -7,6 +7,7 @@ import { weightedSum } from './accumulation.ts'
 import {
   type Batches,
   type BilevelProblem,
+  coupledName,
   evaluate,
   gradientsOf,
   type Hypergradient,
@@ -67,7 +68,7 @@ function forwardOverReverse<LowerBatch>(
 ): Tensor[] {
   const { lowerParameters, upperParameters } = problem
   const gradientsAt = () => {
-    const loss = evaluate(problem, 'lowerLoss', batch)
+    const loss = evaluate(problem, coupledName(problem), batch)
     if (madeBefore(loss, lowerParameters)) throw incomplete('was made of the lower parameters before it was called', {})
     return [loss, ...gradientsOf(loss, [...lowerParameters, ...upperParameters])]
   }

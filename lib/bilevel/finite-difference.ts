@@ -27,14 +27,14 @@ export function finiteDifference<LowerBatch, UpperBatch>(
   { lowerBatch, upperBatch }: Batches<LowerBatch, UpperBatch>,
   { radius = 0.01 }: FiniteDifferenceOptions,
 ): Hypergradient {
-  checkNumber(
-    'finite-difference',
-    'radius',
-    radius,
-    { above: 0 },
-    'the length of the step along v; 0.01 is the published one',
-  )
+  checkRadius(radius)
   const { upperLoss, vector, direct } = upperGradients(problem, upperBatch)
   const implicit = centralDifference(problem, lowerBatch, vector, radius)
   return { gradients: direct.map((g, i) => sub(g, implicit[i]!)), upperLoss }
+}
+
+/** @throws ArgumentError where it is not a number above zero */
+export function checkRadius(radius: number): void {
+  const meaning = 'the length of the step along v; 0.01 is the published one'
+  checkNumber('finite-difference', 'radius', radius, { above: 0 }, meaning)
 }

@@ -97,17 +97,27 @@ export function upperStepGradients<LowerBatch, UpperBatch>(
   }
   // The pairs of names and options are right by MethodChoice; the compiler loses them here.
   const run = methods[method] as HypergradientMethod<object>
-  return scope(() => {
-    const result = run(problem, batches as Batches<LowerBatch, UpperBatch>, options)
-    const hypergradientNorm = norm(result.gradients)
-    if (!Number.isFinite(hypergradientNorm.item())) throw whatIsNotFinite(problem, method, result) // sync
-    return { ...result, hypergradientNorm }
-  })
+  return scope(() => withNorm(problem, method, run(problem, batches as Batches<LowerBatch, UpperBatch>, options)))
+}
+
+/**
+ * A hypergradient with its norm.
+ *
+ * @throws TorchError where it is not finite, naming the parameter or the loss
+ */
+export function withNorm(
+  problem: BilevelProblem<never, never>,
+  method: string,
+  result: Hypergradient,
+): Hypergradient & { hypergradientNorm: Tensor } {
+  const hypergradientNorm = norm(result.gradients)
+  if (!Number.isFinite(hypergradientNorm.item())) throw whatIsNotFinite(problem, method, result) // sync
+  return { ...result, hypergradientNorm }
 }
 
 function whatIsNotFinite(
   problem: BilevelProblem<never, never>,
-  method: MethodName,
+  method: string,
   { gradients, upperLoss }: Hypergradient,
 ): TorchError {
   const loss = upperLoss.item()

@@ -18,6 +18,12 @@ import type { Diagnostics } from './diagnostics.ts'
 export interface BilevelProblem<LowerBatch = unknown, UpperBatch = LowerBatch> {
   lowerLoss(batch: LowerBatch): Tensor
   upperLoss(batch: UpperBatch): Tensor
+  /**
+   * `lowerLoss` without terms that do not contain the upper parameters, drawing the same random numbers: all that is
+   * wanted of it where it is differentiated by M, and cheaper where such a term (a regulariser of V) is dear. Left out,
+   * `lowerLoss` is taken there too. Products with the lower Hessian are always those of `lowerLoss`.
+   */
+  coupledLoss?(batch: LowerBatch): Tensor
   lowerParameters: readonly Tensor[]
   upperParameters: readonly Tensor[]
   /** What an error calls the upper parameters; their place in the list where this is left out. */
@@ -26,7 +32,7 @@ export interface BilevelProblem<LowerBatch = unknown, UpperBatch = LowerBatch> {
 
 /** The two batches that one hypergradient is made of. */
 export interface Batches<LowerBatch, UpperBatch> {
-  /** The batch of the lower step just taken (`method.md` 1.3, point 3). */
+  /** The batch of the lower step just taken (`method.md` 1.3, point 3), or a sample of it. */
   lowerBatch: Accumulable<LowerBatch>
   upperBatch: Accumulable<UpperBatch>
 }
@@ -81,18 +87,27 @@ export function checkProblem(where: string, problem: BilevelProblem<never, never
   }
 }
 
+/** Which of the losses; `coupledLoss` only by `coupledName`. */
+export type LossName = 'lowerLoss' | 'upperLoss' | 'coupledLoss'
+type HasLoss<Name extends LossName, Batch> = { readonly [N in Name]?: (batch: Batch) => Tensor }
+
+/** The loss to differentiate by the upper parameters, at the lower level. */
+export function coupledName({ coupledLoss }: BilevelProblem<never, never>): 'lowerLoss' | 'coupledLoss' {
+  return coupledLoss ? 'coupledLoss' : 'lowerLoss'
+}
+
 /**
- * Evaluates one of the two losses on one plain batch. Methods go through the functions below it, which take a batch
+ * Evaluates one of the losses on one plain batch. Methods go through the functions below it, which take a batch
  * in parts too.
  *
  * @throws ArgumentError where it is no scalar or depends on no parameter.
  */
-export function evaluate<Name extends 'lowerLoss' | 'upperLoss', Batch>(
-  problem: Record<Name, (batch: Batch) => Tensor>,
+export function evaluate<Name extends LossName, Batch>(
+  problem: HasLoss<Name, Batch>,
   name: Name,
   batch: Batch,
 ): Tensor {
-  const value = problem[name](batch)
+  const value = problem[name]!(batch)
   if (value.numel !== 1) {
     throw new ArgumentError(
       'BILEVEL_LOSS_SHAPE',
@@ -117,8 +132,8 @@ export function gradientsOf(loss: Tensor, parameters: readonly Tensor[]): Tensor
 }
 
 /** One of the losses (its value, without a graph) and its gradients, from one traversal of each part's graph. */
-export function lossGradients<Name extends 'lowerLoss' | 'upperLoss', Batch>(
-  problem: Record<Name, (batch: Batch) => Tensor>,
+export function lossGradients<Name extends LossName, Batch>(
+  problem: HasLoss<Name, Batch>,
   name: Name,
   batch: Accumulable<Batch>,
   parameters: readonly Tensor[],
@@ -154,7 +169,8 @@ export function lowerMixedProduct<LowerBatch>(
   others: readonly Tensor[],
   vector: readonly Tensor[],
 ): Tensor[] {
-  return weightedSum(lowerBatch, part =>
-    mixedProduct(evaluate(problem, 'lowerLoss', part), problem.lowerParameters, others, vector),
-  )
+  const { lowerParameters, upperParameters } = problem
+  // Where M's part alone is wanted, terms without M give it nothing.
+  const name = others === upperParameters ? coupledName(problem) : 'lowerLoss'
+  return weightedSum(lowerBatch, part => mixedProduct(evaluate(problem, name, part), lowerParameters, others, vector))
 }

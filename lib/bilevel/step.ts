@@ -13,6 +13,8 @@ export interface RoundBatches<LowerBatch, UpperBatch> {
   lowerBatches: readonly Accumulable<LowerBatch>[]
   /** Left out, the round has no upper step (a warm-up round). */
   upperBatch?: Accumulable<UpperBatch>
+  /** The batch of the implicit term, such as a sample of the last lower batch, which it is where this is left out. */
+  curvatureBatch?: Accumulable<LowerBatch>
 }
 
 export interface RoundOptions {
@@ -38,14 +40,14 @@ export interface Round {
  * One round of the search (BiDoRA README, two levels; order of the official code, `method.md` 1.3 and 1.5):
  *
  *     once per lower batch:  V <- updateLower( grad_V lowerLoss(V, M; lowerBatch) )
- *     then once:             M <- updateUpper( hypergradient(V, M; lowerBatch, upperBatch) )
+ *     then once:             M <- updateUpper( hypergradient(V, M; curvatureBatch, upperBatch) )
  *     with roll-back:        V as the round began, then one lower step on the last lower batch with the new M
  *
  * @throws ArgumentError where there is no lower batch, and as `hypergradient` does
  */
 export function step<LowerBatch, UpperBatch>(
   problem: BilevelProblem<LowerBatch, UpperBatch>,
-  { lowerBatches, upperBatch }: RoundBatches<LowerBatch, UpperBatch>,
+  { lowerBatches, upperBatch, curvatureBatch }: RoundBatches<LowerBatch, UpperBatch>,
   { updateLower, updateUpper, hypergradient, markLower }: RoundOptions,
 ): Round {
   const lowerBatch = lowerBatches.at(-1)
@@ -60,9 +62,10 @@ export function step<LowerBatch, UpperBatch>(
     const lowerLoss = losses.at(-1)!
     if (upperBatch === undefined) return { lowerLoss }
 
-    // V is the point after the lower step, and the lower batch the one of that step: both as the official code has it.
+    // V is the point after the lower step, and the batch the one of that step: both as the official code has it.
     const choice = typeof hypergradient === 'function' ? hypergradient() : hypergradient
-    const { gradients, ...upper } = upperStepGradients(problem, { lowerBatch, upperBatch }, choice)
+    const batches = { lowerBatch: curvatureBatch ?? lowerBatch, upperBatch }
+    const { gradients, ...upper } = upperStepGradients(problem, batches, choice)
     updateUpper(gradients)
     if (rollBack) {
       rollBack()

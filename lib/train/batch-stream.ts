@@ -1,4 +1,4 @@
-import { Random } from '../data/random.ts'
+import { Random, shuffle } from '../data/random.ts'
 import { groupByLength } from '../text/index.ts'
 
 /** Where a stream stands: two whole numbers, since the order of an epoch follows from its seed. */
@@ -47,6 +47,18 @@ export class BatchStream {
       this.#batches = this.#order(this.#epoch)
     }
     return this.#batches[this.#next++]!
+  }
+
+  /**
+   * A part of the batch that `next` has just given, at least one place, every place equally likely: its first ones
+   * would be its longest texts. In the batch's order; the same after a resume.
+   */
+  sampleOf(batch: readonly number[], fraction: number): number[] {
+    const { seed, name } = this.#options
+    const count = Math.max(1, Math.round(fraction * batch.length))
+    const order = shuffle(batch.keys(), new Random(seed, 'sample', name, this.#epoch, this.#next))
+    const taken = new Set(order.slice(0, count))
+    return batch.filter((_, index) => taken.has(index))
   }
 
   state(): StreamState {

@@ -1,4 +1,3 @@
-import { step } from '../bilevel/index.ts'
 import * as ops from '../ops/index.ts'
 import { trainOneLevel } from './one-level.ts'
 import { retrainingOf, searchOf } from './phases.ts'
@@ -23,9 +22,10 @@ export async function trainBidora(training: Training): Promise<void> {
   const magnitudes = training.parametersOf('upper')
 
   const upperLoss = (batch: LevelBatch) => training.upperLoss(batch)
+  const coupledLoss = (batch: LevelBatch) => training.loss(batch) // all of the lower loss that has magnitudes in it
   const lowerLoss = (batch: LevelBatch) => {
     const { orthogonality: gamma } = settings
-    return gamma > 0 ? ops.add(training.loss(batch), ops.mul(training.orthogonality(), gamma)) : training.loss(batch)
+    return gamma > 0 ? ops.add(coupledLoss(batch), ops.mul(training.orthogonality(), gamma)) : coupledLoss(batch)
   }
 
   for (let repeat = 0; repeat < settings.repeats; repeat++) {
@@ -39,20 +39,17 @@ export async function trainBidora(training: Training): Promise<void> {
     const splits = splitLevels(training, repeat)
     for (const [fold, parts] of splits.entries()) {
       points.restore('start', training.trainable)
-      const { lower, upper, hypergradient, markLower, plan } = searchOf(training, { repeat, fold, parts })
+      const { lower, upper, hypergradient, markLower, takeRound, plan } = searchOf(training, { repeat, fold, parts })
       const problem = {
         lowerLoss,
         upperLoss,
+        coupledLoss,
         lowerParameters: lower.parameters,
         upperParameters: upper.parameters,
         upperNames: upper.names,
       }
       const moves = { updateLower: lower.update, updateUpper: upper.update, hypergradient, ...markLower }
-      await training.phase({
-        ...plan,
-        round: (lowerBatches, upperBatch) =>
-          step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, moves),
-      })
+      await training.phase({ ...plan, round: batches => takeRound(problem, batches, moves) })
       if (splits.length > 1) points.add('folds', magnitudes)
     }
     if (splits.length > 1) points.restoreMean('folds', magnitudes)

@@ -329,6 +329,7 @@ export const PRESETS: Readonly<Record<'paper', GivenModelSettings & GivenFitSett
     detachNorm: false,
     maxLength: 512,
     hypergradient: 'finite-difference',
+    round: 'faithful',
     radius: 0.01,
     unrollSteps: 1,
     lowerFraction: 0.8,

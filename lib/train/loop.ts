@@ -43,18 +43,22 @@ function round(
   const lowerPlaces = Array.from({ length: count }, () => lower.next())
   const hasUpper = count === plan.stepsPerRound && step + count > (plan.upperDelaySteps ?? 0)
   const upperPlaces = hasUpper ? upper?.next() : undefined
+  const { curvatureFraction } = plan
   const context: StepContext = {
     where: `${plan.phase}, step ${step + count}`,
     learningRate: plan.levels.lower.learningRate,
     examples: lowerPlaces.flat(),
   }
   try {
-    const losses = scope(() =>
-      plan.round(
-        lowerPlaces.map(places => learner.batchOf(places, lower.partSize)),
-        upperPlaces && learner.batchOf(upperPlaces, upper!.partSize),
-      ),
-    )
+    const losses = scope(() => {
+      const batchOf = (places: readonly number[]) => learner.batchOf(places, lower.partSize)
+      const lowerBatches = lowerPlaces.map(batchOf)
+      if (!upperPlaces) return plan.round({ lowerBatches })
+      const upperBatch = learner.batchOf(upperPlaces, upper!.partSize)
+      if (curvatureFraction === undefined) return plan.round({ lowerBatches, upperBatch })
+      const curvatureBatch = batchOf(lower.sampleOf(lowerPlaces.at(-1)!, curvatureFraction))
+      return plan.round({ lowerBatches, upperBatch, curvatureBatch })
+    })
     return [losses, context]
   } catch (error) {
     // A loss that was no number a step ago is the likelier cause, and its sentence says more.

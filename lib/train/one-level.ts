@@ -32,7 +32,7 @@ export async function trainOneLevel(
     laterSteps,
     levels: { lower: level },
     streams: { lower: training.stream(part === 0 ? 'all' : `all ${part + 1}`, training.allPlaces()) },
-    round([batch]) {
+    round({ lowerBatches: [batch] }) {
       const { value, gradients } = lossGradients(loss, batch!, level.parameters)
       level.update(gradients)
       return { lowerLoss: value }

@@ -2,7 +2,8 @@ import { ConfigError } from '../errors.ts'
 import { differentiatesTwice, hypergradientOf } from './hypergradient.ts'
 import type { Level, NamedParameter } from './level.ts'
 import { chooseMagnitudes } from './magnitudes.ts'
-import { type PhasePlan, SEARCH_COST } from './plan.ts'
+import type { PhasePlan } from './plan.ts'
+import { roundOf, searchCost, type TakeRound } from './rounds.ts'
 import type { LevelParts } from './split-levels.ts'
 import type { Training } from './training.ts'
 
@@ -12,6 +13,7 @@ export interface Search {
   readonly upper: Level
   readonly hypergradient: ReturnType<typeof hypergradientOf>
   readonly markLower: { readonly markLower?: Level['mark'] }
+  readonly takeRound: TakeRound
   readonly plan: Omit<PhasePlan, 'round'>
 }
 
@@ -49,18 +51,21 @@ export function searchOf(
     weightDecay: settings.upperWeightDecay,
     clip: settings.upperClip,
   })
+  const { takeRound, curvature } = roundOf(settings)
   const settled = chooseMagnitudes(training, { upperPlaces: parts.upper, upperSteps, upperStepsBy })
   return {
     lower,
     upper,
     hypergradient: hypergradientOf(settings, lower),
     markLower: rollBack ? { markLower: lower.mark } : {},
+    takeRound,
     plan: {
       phase: 'search',
       part,
       steps,
       stepsPerRound: unrollSteps,
       upperDelaySteps,
+      ...curvature,
       laterSteps: laterSteps(training, parts.lower.length, { repeat, searches: fold + 1, retrained: false }),
       levels: { lower, upper },
       streams: {
@@ -104,10 +109,10 @@ function laterSteps(
   done: { repeat: number; searches: number; retrained: boolean },
 ): number {
   const { search, retrain, folds, repeats } = training.settings
-  const searchCost = search ? searchSteps(training, lowerRows) * SEARCH_COST : 0
-  const retrainCost = retrain ? training.retrainSteps : 0
-  const here = done.retrained ? 0 : (folds - done.searches) * searchCost + retrainCost
-  return here + (repeats - done.repeat - 1) * (folds * searchCost + retrainCost)
+  const costOfSearch = search ? searchSteps(training, lowerRows) * searchCost(training.settings) : 0
+  const costOfRetraining = retrain ? training.retrainSteps : 0
+  const here = done.retrained ? 0 : (folds - done.searches) * costOfSearch + costOfRetraining
+  return here + (repeats - done.repeat - 1) * (folds * costOfSearch + costOfRetraining)
 }
 
 function noUpperStep(steps: number, unrollSteps: number, upperDelaySteps: number): ConfigError {

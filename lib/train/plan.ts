@@ -1,6 +1,6 @@
 import type { BatchStream } from './batch-stream.ts'
 import type { Level, NamedParameter } from './level.ts'
-import type { Accumulable } from '../bilevel/index.ts'
+import type { Accumulable, RoundBatches } from '../bilevel/index.ts'
 import type { StepLosses } from './loss-window.ts'
 import type { Points } from './points.ts'
 import type { LevelBatch } from './tunable-model.ts'
@@ -8,9 +8,6 @@ import type { Phase } from './types.ts'
 
 /** Examples of one optimiser step as tensors, in parts where its gradient is accumulated. */
 export type StepBatch = Accumulable<LevelBatch>
-
-/** A search step costs about as much as so many plain ones: four forwards and backwards. */
-export const SEARCH_COST = 4
 
 /** One phase of a training, as plain data for the loop. */
 export interface PhasePlan {
@@ -23,12 +20,14 @@ export interface PhasePlan {
   readonly stepsPerRound: number
   /** Rounds that end by this step have no upper batch. */
   readonly upperDelaySteps?: number
-  /** Steps that follow in later phases, for the time left, in plain steps: one of a search counts `SEARCH_COST`. */
+  /** Part of the last lower batch that a round with an upper batch gets as its `curvatureBatch`; none where left out. */
+  readonly curvatureFraction?: number
+  /** Steps that follow in later phases, for the time left, in plain steps: one of a search counts `searchCost`. */
   readonly laterSteps: number
   readonly levels: { readonly lower: Level; readonly upper?: Level }
   readonly streams: { readonly lower: BatchStream; readonly upper?: BatchStream }
   /** The steps themselves, on batches that were made for them. */
-  round(lowerBatches: readonly StepBatch[], upperBatch: StepBatch | undefined): StepLosses
+  round(batches: RoundBatches<LevelBatch, LevelBatch>): StepLosses
   /**
    * What the method itself has to do between two rounds, before anything else is due: steps are counted from `before`
    * to `step`. Where a stop cuts it or what comes after it short, it is asked again for the same steps.

@@ -7,7 +7,8 @@ import type { NamedParameter } from './level.ts'
 import { RunLog } from './log.ts'
 import type { LossWindow } from './loss-window.ts'
 import { peakBytes } from './memory.ts'
-import { type Learner, type PhasePlan, SEARCH_COST } from './plan.ts'
+import type { Learner, PhasePlan } from './plan.ts'
+import { searchCost } from './rounds.ts'
 import {
   isOfPhase,
   type RunFiles,
@@ -185,7 +186,8 @@ export class Run {
       learningRate: lower.lastLearningRate,
       upperLearningRate: upper?.lastLearningRate,
       examplesPerSecond: line?.examplesPerSecond ?? (settings.batchSize * settings.accumulation) / perStep,
-      secondsLeft: perStep * (plan.steps - step + plan.laterSteps / (plan.phase === 'search' ? SEARCH_COST : 1)),
+      secondsLeft:
+        perStep * (plan.steps - step + plan.laterSteps / (plan.phase === 'search' ? searchCost(settings) : 1)),
       peakBytes: peakBytes(lower.parameters[0]!.device),
       evaluation: line?.evaluation,
       truncated,

@@ -5,6 +5,9 @@ export const TWO_LEVELS = ['bidora'] as const
 /** What only a search reads. */
 export const SEARCHED = { search: [true] } as const
 
+/** The hypergradients that have an implicit term. */
+const IMPLICIT = ['finite-difference', 'exact', 'neumann', 'conjugate-gradient', 'unrolled', 'sama'] as const
+
 /** Settings of the two levels: the search, what is kept of it, and what the retraining makes of that. Part of `config.ts`. */
 export const SEARCH_FIELDS = {
   search: boolean({
@@ -19,11 +22,27 @@ export const SEARCH_FIELDS = {
     default: 'finite-difference',
     doc: 'How the gradient of the upper level is worked out.',
   }),
+  round: choice({
+    methods: TWO_LEVELS,
+    values: ['faithful', 'sampled', 'shared'],
+    readWith: { ...SEARCHED, hypergradient: IMPLICIT },
+    default: 'faithful',
+    doc: 'How a round of the search goes: faithful as published; sampled with the implicit term of the upper gradient on a part of the lower batch (curvatureFraction); shared with the lower step as one end of a one-sided difference, which takes hypergradient finite-difference, unrollSteps 1 and no rollBack.',
+  }),
+  curvatureFraction: number({
+    methods: TWO_LEVELS,
+    readWith: { ...SEARCHED, round: ['sampled'] },
+    default: 0.125,
+    min: 0,
+    above: true,
+    max: 1,
+    doc: 'Part of the examples of the lower batch, drawn at random and at least one, that the implicit term is taken on.',
+  }),
   radius: number({
     methods: TWO_LEVELS,
     readWith: { ...SEARCHED, hypergradient: ['finite-difference', 'sama'] },
     default: 0.01,
-    defaultWith: { hypergradient: { sama: 1 } },
+    defaultWith: { round: { shared: 0.001 }, hypergradient: { sama: 1 } },
     min: 0,
     above: true,
     doc: 'Length of the perturbation of the directions.',

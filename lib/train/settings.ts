@@ -15,6 +15,7 @@ import {
   SHARED_FIELDS,
 } from './config.ts'
 import { refuseControls } from './controls.ts'
+import { refuseRounds } from './refuse-rounds.ts'
 import { accepts, allowed, conditions, defaultOf, type Field, type Method, unreadBecause } from './field.ts'
 
 const field = (name: FieldName): Field<unknown> => FIELDS[name] as Field<unknown>
@@ -279,6 +280,7 @@ export function fitSettings(
   for (const [name, other] of Object.entries(DERIVED)) open[name] ??= open[other]
   refuseUnread(where, values, settings)
   refuseTogether(where, values, settings)
+  refuseRounds(where, settings)
   refuseControls(where, values, settings)
   if (settings.resume && settings.output === undefined) {
     throw new ConfigError('CONFIG_VALUE', `${where}: resume needs the 'output' folder of the run to go on from`, {

@@ -5,16 +5,12 @@ import { type LabelSet, labelSet, prepareLabels } from '../data/labels.ts'
 import { ArgumentError, BidoraError, ConfigError } from '../errors.ts'
 import { readJsonObject } from '../io/index.ts'
 import { loadModel, modelTypes, type SequenceClassifier } from '../models/index.ts'
-import { logitsOf, toPrediction } from '../predict/index.ts'
+import { logitsOf, PackedLayers, toPrediction } from '../predict/index.ts'
 import { cuda, manualSeed, resolveDevice, setNumThreads } from '../tensor/index.ts'
 import { type EncodedIds, Tokenizer } from '../text/index.ts'
 import { FIELDS } from './config.ts'
-import { evaluateRows } from './evaluate.ts'
-import { collectData, fitModel } from './fit.ts'
 import { loadTuned } from './load.ts'
-import { writeResults } from './results.ts'
 import { encodeExamples, encodeInputs } from './rows.ts'
-import { mergeTuned, saveTuned } from './save.ts'
 import { type ChosenSettings, fitSettings, modelSettings } from './settings.ts'
 import { TunableModel, tuningOf } from './tunable-model.ts'
 import type {
@@ -47,7 +43,7 @@ export type CallHooks = Pick<FitHooks, 'shouldStop'>
 
 /**
  * A pretrained model that is tuned, used and saved, in this thread. `BiDoRA` is the same behind a worker; one call runs
- * at a time.
+ * at a time. What prediction does not need is imported when it is: a start has a hundred files less to read.
  */
 export class TunedModel {
   readonly #base: string
@@ -57,6 +53,8 @@ export class TunedModel {
   /** Undefined until the labels are known. */
   #model: TunableModel | undefined
   #report: FitReport | undefined
+  /** The model's linear layers made ready for prediction, from the first one on until it is trained again. */
+  #layers: PackedLayers | undefined
   #probe: readonly EncodedIds[] = []
 
   private constructor(base: string, chosen: ChosenSettings, device: string, tokenizer: Tokenizer) {
@@ -138,6 +136,7 @@ export class TunedModel {
         `fit: expected an output folder of its own, got that of the pretrained model (${settings.output}); give another`,
       )
     }
+    const { collectData, fitModel } = await import('./fit.ts')
     const data = await collectData({ examples, validation, test }, settings)
     const { problemType } = settings
     if (!this.#model) {
@@ -146,6 +145,7 @@ export class TunedModel {
       prepareLabels(data.examples, { problemType, labels: this.#model.labels?.labels, where: 'examples' })
     }
     const model = this.#present('fit')
+    this.#unpack()
     model.maxLength = this.#fittingLength(settings.maxLength, model.classifier)
     const input = {
       model,
@@ -160,6 +160,7 @@ export class TunedModel {
     this.#probe = rows.slice(0, PROBE_TEXTS).map(row => row.encoded)
     if (settings.output !== undefined) {
       await this.save(settings.output)
+      const { writeResults } = await import('./results.ts')
       writeResults(settings.output, report)
     }
     return report
@@ -170,6 +171,7 @@ export class TunedModel {
     const model = this.#present('evaluate')
     const collected = await collectExamples(examples, { problemType: model.settings.problemType, where: 'examples' })
     const rows = await encodeExamples(collected, model.labels, 'examples', this.#context(model, shouldStop))
+    const { evaluateRows } = await import('./evaluate.ts')
     return evaluateRows(model, rows, { batchSize: EVAL_BATCH, shouldStop })
   }
 
@@ -181,6 +183,7 @@ export class TunedModel {
       batchSize: EVAL_BATCH,
       padding: model.tokenizer.padding(),
       precision: model.precision,
+      layers: model.precision === 'float32' ? this.#packed(model) : undefined,
       shouldStop,
     })
     const { problemType } = model.settings
@@ -192,6 +195,7 @@ export class TunedModel {
 
   /** Writes what was tuned, with head, tokenizer and a model card. */
   async save(folder: string): Promise<void> {
+    const { saveTuned } = await import('./save.ts')
     await saveTuned(folder, { model: this.#present('save'), base: this.#base, report: this.#report })
   }
 
@@ -205,11 +209,13 @@ export class TunedModel {
             PROBE.map(text => ({ text })),
             this.#context(model, () => false),
           )
+    const { mergeTuned } = await import('./save.ts')
     return mergeTuned(folder, probe, { model, base: this.#base, report: this.#report })
   }
 
   /** Frees the model's memory. */
   dispose(): void {
+    this.#unpack()
     this.#model?.dispose()
     this.#model = undefined
   }
@@ -241,6 +247,16 @@ export class TunedModel {
       key: 'maxLength',
       most,
     })
+  }
+
+  #packed({ classifier }: TunableModel): PackedLayers {
+    if (this.#layers?.fresh !== true) this.#unpack()
+    return (this.#layers ??= new PackedLayers(classifier))
+  }
+
+  #unpack(): void {
+    this.#layers?.dispose()
+    this.#layers = undefined
   }
 
   #context(model: TunableModel, shouldStop: () => boolean) {

@@ -529,9 +529,9 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     }
     await training.phase({
       ...plan,
-      round(lowerBatches, upperBatch) {
+      round(batches) {
         round()
-        return step(problem, upperBatch ? { lowerBatches, upperBatch } : { lowerBatches }, {
+        return step(problem, batches, {
           updateLower: lower.update,
           updateUpper: upper.update,
           hypergradient,

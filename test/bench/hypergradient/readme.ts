@@ -1,11 +1,11 @@
-// node dist/test/bench/hypergradient/readme.js: puts the table of the committed results between the marks of the
+// node dist/test/bench/hypergradient/readme.js: puts the two tables of the committed results between the marks of the
 // bilevel room's README.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../parity/golden.ts'
+import { type RoundLine, readRounds } from './rounds.ts'
 import { type ErrorLine, readLines } from './run.ts'
 
-const marks = ['<!-- errors: test/bench/hypergradient -->', '<!-- /errors -->'] as const
 const points = ['start', 'middle', 'end'] as const
 
 const scientific = (value: number) => {
@@ -39,8 +39,55 @@ function render(lines: readonly ErrorLine[]): string {
     ]
   })
   const head = ['method', 'float64', 'float32', 'bfloat16', 'least cosine', 'losses', 'passes']
+  return table(head, rows)
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+/** A row for each kind of round in float32; the worst of the three points, without and with dropout. */
+function renderRounds(lines: readonly RoundLine[]): string {
+  const trained = lines.filter(({ precision }) => precision === 'float32')
+  const kinds = [...new Set(trained.map(({ kind }) => kind))]
+  const rows = kinds.map(kind => {
+    const own = trained.filter(line => line.kind === kind)
+    const cell = (
+      value: (line: RoundLine) => number | undefined,
+      shown: (values: readonly number[]) => string = worst,
+    ) => {
+      const both = [false, true].map(on =>
+        own.filter(({ dropout }) => dropout === on).flatMap(line => value(line) ?? []),
+      )
+      return both.some(list => list.length === 0) ? '' : both.map(shown).join(' / ')
+    }
+    const timed = own.flatMap(({ timedPasses }) => timedPasses ?? [])
+    return [
+      kind,
+      cell(({ error }) => error),
+      cell(
+        ({ cosine }) => cosine,
+        list => Math.min(...list).toFixed(2),
+      ),
+      cell(({ implicitError }) => implicitError),
+      cell(({ errorOfMean }) => errorOfMean),
+      cell(({ ownError }) => ownError),
+      String(Number(own[0]!.passes.toFixed(2))),
+      timed.length === 0 ? '' : timed[0]!.toFixed(1),
+    ]
+  })
+  const head = [
+    'round',
+    'error',
+    'cosine',
+    'of the implicit term',
+    'of the mean of 8',
+    'at its own point',
+    'passes',
+    'timed',
+  ]
+  return table(head, rows)
 }
 
 const lines = readLines()
@@ -59,10 +106,18 @@ const missing = measured
   .filter(({ name, count }) => count < (name.endsWith('bfloat16') ? 17 : 12))
   .map(({ name }) => name)
 const note = missing.length === 0 ? '' : `\n\nNot measured yet: ${missing.join('; ')}.`
-const table = `${render(lines)}${note}`
-console.log(table)
-const readme = join(root, 'lib/bilevel/README.md')
-const text = readFileSync(readme, 'utf8')
-const [start, end] = marks.map(mark => text.indexOf(mark))
-if (start! < 0 || end! < start!) throw new Error(`expected the marks ${marks.join(' and ')} in ${readme}`)
-writeFileSync(readme, `${text.slice(0, start! + marks[0].length)}\n\n${table}\n\n${text.slice(end)}`)
+write('errors', `${render(lines)}${note}`)
+
+const rounds = readRounds()
+if (rounds.length > 0) write('rounds', renderRounds(rounds))
+
+/** Puts a text between its two marks. */
+function write(name: string, text: string): void {
+  console.log(text)
+  const marks = [`<!-- ${name}: test/bench/hypergradient -->`, `<!-- /${name} -->`] as const
+  const readme = join(root, 'lib/bilevel/README.md')
+  const all = readFileSync(readme, 'utf8')
+  const [start, end] = marks.map(mark => all.indexOf(mark))
+  if (start! < 0 || end! < start!) throw new Error(`expected the marks ${marks.join(' and ')} in ${readme}`)
+  writeFileSync(readme, `${all.slice(0, start! + marks[0].length)}\n\n${text}\n\n${all.slice(end)}`)
+}

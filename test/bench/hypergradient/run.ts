@@ -1,6 +1,7 @@
 // node dist/test/bench/hypergradient/run.js [DATA FOLDER]
-// How far every hypergradient method is from the exact one, at three points of a real search. Lines that are there are
-// kept; a line is one method at one point. A few minutes on one core, of which the search is half.
+// How far every hypergradient method is from the exact one, at three points of a real search; then (rounds.ts) how far
+// every kind of round is. Lines that are there are kept; a line is one method at one point. A few minutes on one core
+// each, of which the search is half.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Diagnostics, hypergradient, type MethodChoice } from '../../../lib/bilevel/index.ts'
@@ -19,7 +20,9 @@ import {
   type Tensor,
 } from '../../../lib/torch.ts'
 import { root } from '../../parity/golden.ts'
-import { type LoadedBatch, loadBatch, median, type PlainBatch, seconds } from '../work.ts'
+import { type LoadedBatch, loadBatch } from '../work.ts'
+import { cut, dot, flat, length, minus, timeOf } from './measure.ts'
+import { measureRounds } from './rounds.ts'
 import {
   adamSettings,
   makeProblem,
@@ -34,8 +37,6 @@ import {
 export const resultsFile = join(root, 'test/bench/results/hypergradient-error.jsonl')
 /** Raised when a change alters the numbers. */
 const VERSION = 1
-/** Texts are cut for the measurement, not for the search. */
-const TOKENS = 16
 const RADII = [1e-4, 1e-3, 1e-2, 1e-1, 1]
 
 /** One line of the results. */
@@ -132,11 +133,6 @@ function norm(list: readonly Tensor[]): number {
   return Math.hypot(...list.map(value => Math.hypot(...(value.detach().data() as Float32Array | Float64Array))))
 }
 
-const flat = (list: readonly Tensor[]) => list.flatMap(value => Array.from(value.detach().data(), Number))
-const dot = (a: readonly number[], b: readonly number[]) => a.reduce((total, x, i) => total + x * b[i]!, 0)
-const length = (a: readonly number[]) => Math.sqrt(dot(a, a))
-const minus = (a: readonly number[], b: readonly number[]) => a.map((x, i) => x - b[i]!)
-
 /** The same dropout masks each time, in every precision: the generator gives the same numbers for each. */
 function evaluate(problem: Problem, point: Loaded, compute: Compute) {
   let losses = 0
@@ -155,10 +151,6 @@ function evaluate(problem: Problem, point: Loaded, compute: Compute) {
   return { values, losses, breakdown: breakdown() }
 }
 
-function timeOf(run: () => void): number {
-  return median([1, 2, 3].map(() => seconds(() => scope(run))))
-}
-
 async function main(): Promise<void> {
   setNumThreads(1)
   process.removeAllListeners('warning') // a series that breaks down is part of the result
@@ -171,7 +163,7 @@ async function main(): Promise<void> {
     [false, true].flatMap(dropout => precisions.flatMap(precision => missing(point, dropout, precision))),
   )
   console.log(`${cells.length} to measure`)
-  if (cells.length === 0) return
+  if (cells.length === 0) return measureRounds(process.argv[2])
   mkdirSync(dirname(resultsFile), { recursive: true })
   const problems = precisions.map(precision => [precision, makeProblem(precision)] as const)
   const points = await pointsOf(process.argv[2])
@@ -221,17 +213,7 @@ async function main(): Promise<void> {
     }
   }
   for (const [, problem] of problems) problem.dispose()
-}
-
-/** The first tokens of each text: enough for the arithmetic, and quick. */
-function cut(batch: PlainBatch): PlainBatch {
-  const short = (rows: number[][]) => rows.map(row => row.slice(0, TOKENS))
-  return {
-    ...batch,
-    inputIds: short(batch.inputIds),
-    attentionMask: short(batch.attentionMask),
-    tokenTypeIds: short(batch.tokenTypeIds),
-  }
+  await measureRounds(process.argv[2])
 }
 
 const radiusOf = (method: string) => Number(method.split(' ').at(-1))

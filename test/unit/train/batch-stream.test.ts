@@ -42,6 +42,32 @@ describe('BatchStream', () => {
     }
   })
 
+  it('takes a sample of a batch: in its order, at least one, every place equally often, the same after a resume', () => {
+    for (const window of [1, 2]) {
+      const counts = new Map(places.map(place => [place, 0]))
+      const own = stream({ window })
+      for (let batch = 0; batch < 2000; batch++) {
+        const all = own.next()
+        const sample = own.sampleOf(all, 0.4)
+        assert.equal(sample.length, Math.round(0.4 * all.length))
+        assert.deepEqual(
+          sample,
+          all.filter(place => sample.includes(place)),
+        )
+        for (const place of sample) counts.set(place, counts.get(place)! + 1)
+        if (batch % 97 > 0) continue
+        const resumed = stream({ window })
+        resumed.load(own.state())
+        assert.deepEqual(resumed.sampleOf(all, 0.4), sample)
+      }
+      // 400 epochs. Batches of 5 give 2 of them, the last of an epoch 1 of 3: about 157 each, with a deviation of 10.
+      for (const [place, count] of counts) assert.ok(Math.abs(count - 157) < 45, `${place}: ${count}`)
+    }
+    const all = stream().next()
+    assert.equal(stream().sampleOf(all, 1e-9).length, 1)
+    assert.deepEqual(stream().sampleOf(all, 1), all)
+  })
+
   it('sorts by length within the window alone', () => {
     const spread = (batches: number[][]) =>
       batches.reduce((sum, batch) => sum + Math.max(...batch) - Math.min(...batch), 0) / batches.length
