@@ -113,6 +113,22 @@ export interface NativeAddon<Tensor extends object = object, DType extends strin
     recompute: (cotangent: Tensor, inputs: Tensor[], needed: boolean[]) => (Tensor | null)[],
   ): Tensor
   gradientNode(tensor: Tensor): string | null
+  dropout(input: Tensor, p: number, places: Tensor | null, residual: Tensor | null): Tensor
+  canAttend(query: Tensor, heads: number): boolean
+  attention(query: Tensor, key: Tensor, value: Tensor, lengths: readonly number[], heads: number, p: number): Tensor
+  loraLinear(
+    input: Tensor,
+    dropped: Tensor | null,
+    weight: Tensor,
+    packed: Tensor,
+    bias: Tensor | null,
+    loraA: Tensor,
+    loraB: Tensor,
+    scaling: number,
+  ): Tensor
+  canPack(weight: Tensor): boolean
+  packWeight(weight: Tensor): Tensor
+  frozenLinear(input: Tensor, weight: Tensor, packed: Tensor, bias: Tensor | null): Tensor
   forwardMode(primals: readonly Tensor[], tangents: readonly Tensor[], fn: () => readonly Tensor[]): (Tensor | null)[]
   isForwardMode(): boolean
   setTangentsSeen(enabled: boolean): boolean

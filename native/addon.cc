@@ -39,6 +39,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitRandom(exports);
   InitDevice(exports);
   InitStorage(exports);
+  InitDropout(exports);
+  InitFrozenProduct(exports);
+  InitAttention(exports);
+  InitLora(exports);
   return exports;
 }
 

@@ -220,5 +220,9 @@ void InitScope(Napi::Object exports);
 void InitRandom(Napi::Object exports);
 void InitDevice(Napi::Object exports);
 void InitStorage(Napi::Object exports);
+void InitDropout(Napi::Object exports);
+void InitFrozenProduct(Napi::Object exports);
+void InitAttention(Napi::Object exports);
+void InitLora(Napi::Object exports);
 
 }  // namespace bidora

@@ -3,7 +3,7 @@ import { detach, empty, to, zeros } from '../ops/index.ts'
 import { Dropout, init, type Level, type Linear, Module, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
-import { forgetConstants } from './constants.ts'
+import { forgetConstants } from '../autograd/index.ts'
 import { cast, directionNorm, type MagnitudeAxis, wideType } from './norm.ts'
 import { loraLinear } from './lora.ts'
 

@@ -58,4 +58,5 @@ export function adaptedLayers(model: Module): Map<string, AdaptedLinear> {
 /** Puts the plain layers back and disposes the adapters. What was frozen stays frozen. */
 export function detachAdapters(model: Module): void {
   for (const [path, layer] of adaptedLayers(model)) model.setModule(path, layer.detach())
+  model.releaseAll()
 }

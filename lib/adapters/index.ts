@@ -2,7 +2,7 @@ export { AdaptedLinear, type AdapterMethod, type AdapterSettings } from './adapt
 export { adaptedLayers, attachAdapters, detachAdapters } from './attach.ts'
 export { type BidoraLayer, bidoraLinear, mergedWeight } from './bidora.ts'
 export { loadAdapter, type SaveOptions, saveAdapter } from './checkpoint.ts'
-export { forgetConstants } from './constants.ts'
+export { forgetConstants } from '../autograd/index.ts'
 export { type DoraLayer, doraLinear } from './dora.ts'
 export { type LinearOptions, type LoraLayer, loraLinear } from './lora.ts'
 export { type Merge, mergeAdapters } from './merge.ts'

@@ -1,6 +1,7 @@
 import { ShapeError } from '../errors.ts'
+import { packedWeight } from '../nn/index.ts'
 import { addmm_, linear, reshape, t } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import { addon, type Tensor } from '../tensor/index.ts'
 import { cast } from './norm.ts'
 
 /** A linear layer with a low-rank addition to its weight. */
@@ -39,6 +40,11 @@ export function loraLinear(x: Tensor, layer: LoraLayer, { dropout }: LinearOptio
 
   const flat = reshape(x, [-1, width]) // [tokens, in]
   const input = dropout ? dropout(flat) : flat
+  const packed = loraA.dtype === 'float32' && loraB.dtype === 'float32' ? packedWeight(flat, weight, bias) : undefined
+  if (packed) {
+    const y = addon().loraLinear(flat, dropout ? input : null, weight, packed, bias ?? null, loraA, loraB, scaling)
+    return reshape(y, [...shape.slice(0, -1), out])
+  }
   const low = linear(input, cast(loraA, x.dtype)) // [tokens, rank]
   const y = addmm_(linear(flat, weight, bias ?? undefined), low, t(cast(loraB, low.dtype)), { alpha: scaling }) // [tokens, out]
   return reshape(y, [...shape.slice(0, -1), out]) // [..., out]

@@ -1,5 +1,5 @@
 import { autocast } from '../autograd/autocast.ts'
-import { noGrad } from '../autograd/mode.ts'
+import { constantOf, noGrad } from '../autograd/index.ts'
 import {
   add,
   addmm,
@@ -16,7 +16,6 @@ import {
   to,
 } from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
-import { constantOf } from './constants.ts'
 
 // Legend: V = weight + scaling * loraB loraA. Its lines are the vectors that are normalised: the rows of V with axis
 // 'out', its columns with axis 'in'. lines = out or in, width = the other one.

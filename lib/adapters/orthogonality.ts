@@ -22,7 +22,7 @@ import {
   zero_,
 } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { constantOf } from './constants.ts'
+import { constantOf } from '../autograd/index.ts'
 import { checkFactors } from './lora.ts'
 import { baseSquares, cast, type DirectionLayer, lowRankTerms, wideType } from './norm.ts'
 

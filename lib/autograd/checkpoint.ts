@@ -4,7 +4,7 @@ import { addon, getRngState, scope, setRngState, Tensor } from '../tensor/index.
 import { autocastOfNow } from './autocast.ts'
 import { isForwardMode } from './forward.ts'
 import { grad } from './grad.ts'
-import { enableGrad, isGradEnabled, noGrad } from './mode.ts'
+import { enableGrad, isGradEnabled, recordLater } from './mode.ts'
 
 export interface CheckpointOptions {
   /** Tensors that `fn` uses beside its inputs and that gradients may be asked for. */
@@ -54,7 +54,7 @@ export function checkpoint(
     return all.map((_, i) => (needed[i] ? gradients.shift()! : null))
   }
 
-  const output = noGrad(() => scope(() => fn(...inputs)))
+  const output = recordLater(() => scope(() => fn(...inputs)))
   if (!(output instanceof Tensor)) {
     throw new ArgumentError(
       'CHECKPOINT_OUTPUT',

@@ -1,7 +1,12 @@
 import { ArgumentError } from '../errors.ts'
 import { addon } from '../tensor/index.ts'
 
-function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
+/** Whether a graph is not recorded now, but will be when the same is computed again. */
+let later = false
+
+function withMode<T>(enabled: boolean, where: string, fn: () => T, recordedLater = false): T {
+  const laterBefore = later
+  later = recordedLater
   const native = addon()
   const before = native.setGradEnabled(enabled)
   // A constant for `grad` is one for `jvp` too: both differentiate the same function.
@@ -10,6 +15,7 @@ function withMode<T>(enabled: boolean, where: string, fn: () => T): T {
   try {
     result = fn()
   } finally {
+    later = laterBefore
     native.setGradEnabled(before)
     if (seenBefore !== undefined) native.setTangentsSeen(seenBefore)
   }
@@ -36,4 +42,14 @@ export function enableGrad<T>(fn: () => T): T {
 
 export function isGradEnabled(): boolean {
   return addon().isGradEnabled()
+}
+
+/** Runs `fn` as `noGrad` does, but in the ways of a pass that records a graph: a checkpoint makes it again with one. */
+export function recordLater<T>(fn: () => T): T {
+  return withMode(false, 'checkpoint', fn, true)
+}
+
+/** Whether what is computed now has a graph, or will have one when a checkpoint makes it again. */
+export function isRecorded(): boolean {
+  return later || isGradEnabled()
 }

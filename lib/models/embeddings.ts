@@ -44,7 +44,8 @@ export class Embeddings extends Module {
       batch.tokenTypeIds && table.shape[0]! > 1
         ? this.tokenTypeEmbeddings.forward(batch.tokenTypeIds) // [..., hidden]
         : select(table, 0, 0) // [hidden]
+    const rows = batch.layout === 'packed' ? { rows: batch.rows.placeOf } : {}
     const positions = this.#lookUpPositions(this.positionEmbeddings, batch)
-    return this.dropout.forward(this.layerNorm.forward(add(add(words, types), positions)))
+    return this.dropout.forward(this.layerNorm.forward(add(add(words, types), positions)), rows)
   }
 }

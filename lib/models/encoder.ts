@@ -1,5 +1,5 @@
 import { checkpoint } from '../autograd/index.ts'
-import { add, tanh } from '../ops/index.ts'
+import { tanh } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import {
   type Activation,
@@ -63,9 +63,9 @@ export class ResidualOutput extends Module {
     this.dropout = new Dropout(config.hiddenDropoutProb)
   }
 
-  /** [..., in] and the residual [..., hidden] to [..., hidden] */
-  forward(input: Tensor, residual: Tensor): Tensor {
-    return this.layerNorm.forward(add(this.dropout.forward(this.dense.forward(input)), residual))
+  /** [..., in] and the residual [..., hidden] to [..., hidden]; `rows` are the places of its rows for dropout. */
+  forward(input: Tensor, residual: Tensor, rows: Tensor | undefined): Tensor {
+    return this.layerNorm.forward(this.dropout.forward(this.dense.forward(input), { residual, rows }))
   }
 }
 
@@ -82,7 +82,7 @@ export class SelfAttentionBlock extends Module {
 
   forward(input: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
     const asking = options.firstOnly ? firstTokens(input, context) : input
-    return this.output.forward(this.self.forward(input, asking, context), asking)
+    return this.output.forward(this.self.forward(input, asking, context), asking, placesOf(context, options))
   }
 }
 
@@ -118,8 +118,13 @@ export class EncoderLayer extends Module {
 
   forward(input: Tensor, context: AttentionContext, options: LayerOptions = {}): Tensor {
     const attended = scope(() => this.attention.forward(input, context, options)) // frees queries, keys, scores
-    return this.output.forward(this.intermediate.forward(attended), attended)
+    return this.output.forward(this.intermediate.forward(attended), attended, placesOf(context, options))
   }
+}
+
+/** Where the rows of a layer's output lie in the batch. */
+function placesOf({ places }: AttentionContext, { firstOnly }: LayerOptions): Tensor | undefined {
+  return firstOnly ? places?.first : places?.all
 }
 
 /** The stack of layers. */

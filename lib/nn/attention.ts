@@ -1,5 +1,6 @@
 import {
   add,
+  arange,
   contiguous,
   indexSelect,
   matmul,
@@ -10,7 +11,8 @@ import {
   transpose,
   view,
 } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import { isForwardMode } from '../autograd/index.ts'
+import { addon, type Tensor } from '../tensor/index.ts'
 import { dropout } from './dropout.ts'
 import { Module } from './module.ts'
 
@@ -38,6 +40,11 @@ export interface TextRows {
 export interface AttentionContext {
   /** Added to the scores, broadcast to [batch, heads, query, key]; absent where every token sees every other. */
   readonly bias?: Tensor
+  /**
+   * The place of each row in the batch of texts side by side, for dropout: an example's masks are then the same in every
+   * layout. Of all rows (absent where that is their number), and of the first tokens.
+   */
+  readonly places?: { readonly all?: Tensor; readonly first: Tensor }
   /** Given where hidden states are [rows, hidden], without padding; else they are [batch, seq, hidden]. */
   readonly rows?: TextRows
 }
@@ -67,18 +74,21 @@ export class Attention extends Module {
    * tokens alone are [batch, hidden].
    */
   forward(query: Tensor, key: Tensor, value: Tensor, context: AttentionContext = {}): Tensor {
+    const { rows } = context
+    const dropped = this.training ? this.dropout : 0
+    if (rows && this.kernel === 'fused' && !isForwardMode() && addon().canAttend(query, this.heads))
+      return addon().attention(query, key, value, rows.lengths, this.heads, dropped)
     const ofFirst = query.ndim === 2 && !(context.rows && query.shape[0] === key.shape[0])
     const sideBySide = ofFirst ? view(query, [query.shape[0]!, 1, query.shape[1]!]) : pad(query, context)
     const q = splitHeads(sideBySide, this.heads) // [batch, heads, seq or 1, headDim]
     const k = splitHeads(pad(key, context), this.heads) // [batch, heads, seq, headDim]
     const v = splitHeads(pad(value, context), this.heads) // [batch, heads, seq, headDim]
-    const attended = mergeHeads(this.#attend(q, k, v, context)) // [batch, seq or 1, hidden]
+    const attended = mergeHeads(this.#attend(q, k, v, context, dropped)) // [batch, seq or 1, hidden]
     if (ofFirst) return view(attended, query.shape)
     return context.rows ? indexSelect(view(attended, [-1, query.shape[1]!]), 0, context.rows.placeOf) : attended
   }
 
-  #attend(q: Tensor, k: Tensor, v: Tensor, context: AttentionContext): Tensor {
-    const dropped = this.training ? this.dropout : 0
+  #attend(q: Tensor, k: Tensor, v: Tensor, context: AttentionContext, dropped: number): Tensor {
     if (dropped > 0 || this.kernel === 'explicit') return explicitAttention(q, k, v, context, dropped)
     return scaledDotProductAttention(q, k, v, context.bias ? { attnMask: context.bias } : {})
   }
@@ -97,7 +107,13 @@ function explicitAttention(q: Tensor, k: Tensor, v: Tensor, context: AttentionCo
   const scaled = mul(q, 1 / Math.sqrt(q.shape[3]!)) // cheaper here than on [seq, seq]
   const scores = matmul(scaled, transpose(k, 2, 3)) // [batch, heads, seq, seq]
   const weights = softmax(context.bias ? add(scores, context.bias) : scores, -1)
-  return matmul(dropout(weights, p), v) // [batch, heads, seq, headDim]
+  return matmul(dropout(weights, p, { rows: placesOf(weights) }), v) // [batch, heads, seq, headDim]
+}
+
+/** Where the first tokens' weights lie among those of all tokens: their masks do not depend on who else asks. */
+function placesOf({ shape, device }: Tensor): Tensor | undefined {
+  const [batch, heads, asking, seq] = shape as [number, number, number, number]
+  return asking === seq ? undefined : arange(0, batch * heads * seq, { step: seq, device })
 }
 
 /** [rows, hidden] to [batch, seq, hidden]; what is there already stays. */

@@ -1,22 +1,42 @@
 import { ArgumentError } from '../errors.ts'
-import { bernoulli_, div_, emptyLike, mul } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import { isForwardMode, noGrad } from '../autograd/index.ts'
+import { add, bernoulli_, div_, emptyLike, mul, onesLike } from '../ops/index.ts'
+import { addon, type Tensor } from '../tensor/index.ts'
 import { Module } from './module.ts'
+
+export interface DropoutPlace {
+  /**
+   * [rows] int64: the place of each row (all dimensions but the last, flattened) among those whose masks are drawn; a row's
+   * place is its number where this is absent. Rows of one place get one mask, packed or padded.
+   */
+  rows?: Tensor | undefined
+  /** Added to the result, of the input's shape and dtype. */
+  residual?: Tensor | undefined
+}
 
 /**
  * Zeroes elements with probability p and divides the others by 1 - p.
  *
- * Not libtorch's own dropout: its mask is drawn from the environment's generator, so that reading and restoring the
- * random state repeats it, and it has derivatives of every order.
+ * Not libtorch's own dropout: one key is drawn from the environment's generator, so that reading and restoring the
+ * random state repeats the mask, and it has derivatives of every order. On the CPU an element's fate follows from the
+ * key and its place alone (Philox, native/dropout.cc), in every dtype.
  *
  * @throws ArgumentError for a probability outside 0 to 1.
  */
-export function dropout(input: Tensor, p: number): Tensor {
+export function dropout(input: Tensor, p: number, { rows, residual }: DropoutPlace = {}): Tensor {
   checkProbability(p)
-  if (p === 0) return input
+  if (p === 0) return residual ? add(input, residual) : input
+  if (input.device === 'cpu' && !isForwardMode()) return addon().dropout(input, p, rows ?? null, residual ?? null)
+  const mask = maskOf(input, p, rows)
+  const dropped = mul(input, mask)
+  return residual ? add(dropped, residual) : dropped
+}
+
+function maskOf(input: Tensor, p: number, rows: Tensor | undefined): Tensor {
+  if (input.device === 'cpu') return noGrad(() => addon().dropout(onesLike(input), p, rows ?? null, null))
   const mask = bernoulli_(emptyLike(input), 1 - p)
   // With p = 1 every element is dropped, and 0 / 0 would be no number.
-  return mul(input, p === 1 ? mask : div_(mask, 1 - p))
+  return p === 1 ? mask : div_(mask, 1 - p)
 }
 
 /** Dropout that is on in training mode only. */
@@ -36,8 +56,8 @@ export class Dropout extends Module {
   }
 
   /** [...] to [...] */
-  forward(input: Tensor): Tensor {
-    return this.active ? dropout(input, this.p) : input
+  forward(input: Tensor, place: DropoutPlace = {}): Tensor {
+    return dropout(input, this.active ? this.p : 0, place)
   }
 
   override describe(): string {

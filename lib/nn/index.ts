@@ -7,8 +7,9 @@ export {
   type TextRows,
   useAttentionKernel,
 } from './attention.ts'
-export { Dropout, dropout } from './dropout.ts'
+export { Dropout, type DropoutPlace, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
+export { frozenLinear, packedWeight } from './frozen-linear.ts'
 export * as init from './init.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear } from './linear.ts'

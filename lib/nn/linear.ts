@@ -1,5 +1,7 @@
-import { empty, linear } from '../ops/index.ts'
+import { forgetConstants } from '../autograd/index.ts'
+import { empty } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { frozenLinear } from './frozen-linear.ts'
 import { fanIn, kaimingUniform, uniform } from './init.ts'
 import { Module, type Placement } from './module.ts'
 import { parameter } from './parameter.ts'
@@ -30,7 +32,11 @@ export class Linear extends Module {
 
   /** Maps the last dimension: [..., in] to [..., out]. */
   forward(input: Tensor): Tensor {
-    return this.bias ? linear(input, this.weight, this.bias) : linear(input, this.weight)
+    return frozenLinear(input, this.weight, this.bias)
+  }
+
+  override release(): void {
+    forgetConstants(this.weight)
   }
 
   override describe(): string {

@@ -144,12 +144,17 @@ export abstract class Module {
 
   /** Frees the memory of all parameters and buffers; the module cannot be used afterwards. */
   dispose(): void {
-    for (const [, module] of this.namedModules()) module.release()
+    this.releaseAll()
     for (const [, tensor] of [...this.namedParameters(), ...this.namedBuffers()]) tensor.dispose()
   }
 
-  /** Frees what a module holds beside parameters and buffers; `dispose` calls it for each module. */
+  /** Frees what a module holds beside parameters and buffers, and would make again. */
   release(): void {}
+
+  /** The same for every module of the tree; `dispose` does so, and the end of a training. */
+  releaseAll(): void {
+    for (const [, module] of this.namedModules()) module.release()
+  }
 
   /** What `toString` shows between the brackets, as `384, 384`. */
   describe(): string {

@@ -157,6 +157,7 @@ async function train(model: TunableModel, { settings, rows, run, objective }: Tr
     await trainOneLevel(training, { phase: 'train', parameters: training.parametersOf('lower') })
   } finally {
     useGradientCheckpointing(model.classifier, false)
+    model.classifier.releaseAll() // predictions do without the copies of weights that a training reads
     model.objective = plain
     objective.dispose()
     training.dispose()

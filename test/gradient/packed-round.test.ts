@@ -13,14 +13,15 @@ interface LabelledBatch {
   labels: Tensor
 }
 
-/** Five texts of 1 to 9 tokens, filled up at the end. */
+/** Five texts of 1 to 9 tokens, filled up at the end to the longest one. */
 function batchOf(first: number, pack: boolean): LabelledBatch {
-  const [texts, seq] = [5, 9]
+  const texts = 5
+  const lengths = Array.from({ length: texts }, (_, text) => 1 + ((first + text * 2) % 9))
+  const seq = Math.max(...lengths)
   const inputIds = new BigInt64Array(texts * seq)
   const attentionMask = new BigInt64Array(texts * seq)
   for (let text = 0; text < texts; text++) {
-    const length = 1 + ((first + text * 2) % seq)
-    for (let place = 0; place < length; place++) {
+    for (let place = 0; place < lengths[text]!; place++) {
       inputIds[text * seq + place] = BigInt(5 + ((first * 7 + text * 3 + place * 5) % 19))
       attentionMask[text * seq + place] = 1n
     }
@@ -35,8 +36,12 @@ describe('a search round on packed batches', () => {
     ['float64', 1e-10],
     ['float32', 1e-5],
   ] as const) {
-    for (const magnitudeAxis of ['out', 'in'] as const) {
-      it(`moves both levels as on padded ones: ${dtype}, axis ${magnitudeAxis}`, () => {
+    for (const [magnitudeAxis, training] of [
+      ['out', false],
+      ['in', false],
+      ['out', true],
+    ] as const) {
+      it(`moves both levels as on padded ones: ${dtype}, axis ${magnitudeAxis}${training ? ', dropout on' : ''}`, () => {
         const [packed, padded] = [true, false].map(pack => {
           manualSeed(3)
           const folder = tinyModel()
@@ -51,7 +56,8 @@ describe('a search round on packed batches', () => {
             magnitudeAxis,
             detachNorm: false,
           })
-          model.train(false)
+          model.train(training)
+          manualSeed(4)
           const [lower, upper] = (['lower', 'upper'] as const).map(level =>
             trainableParameters(model)[level].map(([, parameter]) => parameter),
           ) as [Tensor[], Tensor[]]

@@ -2,8 +2,8 @@
 
 Products with second derivatives are not made the way the library makes them: the Hessian of the lower loss is formed
 whole (by torch.func.hessian where there is no dropout, entry by entry of double backwards otherwise) and solved, summed
-or projected densely; `exact` comes from torch.func.jvp of torch.func.grad where there is no dropout. Dropout draws from
-torch's default generator, one bernoulli_ per mask, in the order of the forward pass.
+or projected densely; `exact` comes from torch.func.jvp of torch.func.grad where there is no dropout. Dropout is that of
+philox.py: one key from torch's default generator per mask, in the order of the forward pass.
 
 Random state: seeded once for each method. `unrolled` draws for its lower steps, one after the other, then for the upper
 loss; all others draw for the upper loss first, and every lower loss from the state after it.
@@ -15,6 +15,7 @@ from golden import Golden  # before all other packages
 
 import torch
 from torch import func
+import philox
 from layer import DIM, combined, direction_norm, orthogonality
 from transformers import BertConfig, BertForSequenceClassification
 
@@ -26,6 +27,7 @@ RANK = 2
 STEPS = 3
 golden = Golden('bilevel', SEED, {'float64': 1e-9}, packages=('torch', 'transformers', 'safetensors'))
 F = torch.nn.functional
+F.dropout = philox.dropout
 
 
 def double(*shape):

@@ -21,6 +21,7 @@ function measure(width: number): Record<string, number> {
   const layer = randomLayer({ out: 512, width, rank: 4, magnitudeAxis: 'out', dtype: 'float32' })
   const magnitude = randn([width])
   magnitude.requiresGrad = true
+  scope(() => bidoraLinear(x, layer)) // what is made of a weight once, as the copy that products read
   const perInput = { ...layer, magnitudeAxis: 'in', magnitude } as const
   const pass = (made: typeof layer | typeof perInput) =>
     rise(() => grad(sum(square(bidoraLinear(x, made))), [layer.loraA, layer.loraB, made.magnitude]))

@@ -1,5 +1,5 @@
-import { hasTangent } from '../autograd/forward.ts'
-import { noGrad } from '../autograd/mode.ts'
+import { hasTangent } from './forward.ts'
+import { noGrad } from './mode.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
 
 /** What was computed once from a frozen weight, valid for one version of it. */

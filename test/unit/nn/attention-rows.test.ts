@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { grad, jvp, noGrad } from '../../../lib/autograd/index.ts'
+import { Attention, type AttentionContext } from '../../../lib/nn/index.ts'
+import { abs, indexSelect, randn, square, sub, sum } from '../../../lib/ops/index.ts'
+import { addon, getRngState, manualSeed, scope, setRngState, type Tensor, tensor } from '../../../lib/tensor/index.ts'
+
+// Attention in rows without padding by the kernel of native/attention.cc, against the explicit way of libtorch's operators.
+
+const largest = (x: Tensor) => abs(x).max().item() as number
+
+/** The context of texts of these lengths, one after the other. */
+function contextOf(lengths: readonly number[]): AttentionContext {
+  const longest = Math.max(...lengths)
+  const first = lengths.map((_, text) => lengths.slice(0, text).reduce((a, b) => a + b, 0))
+  const mask = lengths.map(length => Array.from({ length: longest }, (_, i) => (i < length ? 1 : 0)))
+  const rowOf = lengths.flatMap((length, text) =>
+    Array.from({ length: longest }, (_, i) => (i < length ? first[text]! + i : 0)),
+  )
+  const placeOf = lengths.flatMap((length, text) => Array.from({ length }, (_, i) => text * longest + i))
+  const long = (values: number[]) => tensor(values, { dtype: 'int64' })
+  const kept = tensor(mask, { dtype: 'float32' })
+  return {
+    bias: kept.sub(1).mul(1e9).view([lengths.length, 1, 1, longest]),
+    places: { all: long(placeOf), first: long(lengths.map((_, text) => text * longest)) },
+    rows: { lengths, first: long(first), mask: kept, rowOf: long(rowOf), placeOf: long(placeOf) },
+  }
+}
+
+const cases = [
+  { name: 'short texts of several lengths', lengths: [3, 1, 7, 8, 9], heads: 3, hidden: 24 },
+  { name: 'one text of one token', lengths: [1], heads: 1, hidden: 8 },
+  { name: 'long texts', lengths: [130, 65, 33], heads: 2, hidden: 64 },
+  { name: 'wide heads', lengths: [5, 17], heads: 1, hidden: 72 },
+]
+
+describe('nn/attention in rows', () => {
+  before(function () {
+    if (!scope(() => addon().canAttend(randn([1, 8]), 1))) this.skip() // another way is taken on this machine
+  })
+
+  for (const { name, lengths, heads, hidden } of cases) {
+    for (const p of [0, 0.3]) {
+      for (const ofFirst of [false, true]) {
+        const what = `${name}${p > 0 ? ', dropout on' : ''}${ofFirst ? ', first tokens alone' : ''}`
+        it(`gives the values and gradients of the explicit way: ${what}`, () => {
+          scope(() => {
+            manualSeed(5)
+            const rows = lengths.reduce((a, b) => a + b, 0)
+            const context = contextOf(lengths)
+            const [all, key, value] = [0, 1, 2].map(() => randn([rows, hidden])) as [Tensor, Tensor, Tensor]
+            const query = ofFirst ? indexSelect(all, 0, context.rows!.first) : all.mul(3) // scores of some size
+            const inputs = [query, key, value]
+            for (const input of inputs) input.requiresGrad = true
+            const along = randn(query.shape)
+            const state = getRngState()
+            const run = (kernel: 'fused' | 'explicit') => {
+              const attention = new Attention(heads, { dropout: p })
+              attention.kernel = kernel
+              setRngState(state)
+              const y = attention.forward(query, key, value, context)
+              return [y, ...grad(y, inputs, { gradOutputs: [along] })] as Tensor[]
+            }
+            const [got, expected] = [run('fused'), run('explicit')]
+            for (const [i, part] of ['value', 'query', 'key', 'value'].entries()) {
+              const error = largest(sub(got[i]!, expected[i]!)) / Math.max(largest(expected[i]!), 1e-3)
+              assert.ok(error < 2e-6, `${part} ${i}: differs by ${error}`)
+            }
+          })
+        })
+      }
+    }
+  }
+
+  it('gives a first token the masks that it has among all', () => {
+    scope(() => {
+      const context = contextOf([4, 2])
+      const [query, key, value] = [0, 1, 2].map(() => randn([6, 16])) as [Tensor, Tensor, Tensor]
+      const attention = new Attention(2, { dropout: 0.5 })
+      const state = getRngState()
+      const all = attention.forward(query, key, value, context)
+      setRngState(state)
+      const { first } = context.rows!
+      const some = attention.forward(indexSelect(query, 0, first), key, value, context)
+      assert.ok(largest(sub(indexSelect(all, 0, first), some)) < 1e-6)
+    })
+  })
+
+  it('refuses a second derivative by a sentence, and gives way in forward mode', () => {
+    scope(() => {
+      const context = contextOf([3, 2])
+      const attention = new Attention(1)
+      const x = randn([5, 8])
+      x.requiresGrad = true
+      const run = () => sum(square(attention.forward(x, x, x, context)))
+      assert.throws(() => grad(run(), [x], { createGraph: true }), /no second derivative; choose the explicit one/)
+      const dropping = new Attention(1, { dropout: 0.5 }) // which takes the explicit way there
+      const { tangents } = jvp(() => dropping.forward(x, x, x, context), [x], [randn([5, 8])])
+      assert.ok(largest(tangents[0]!) > 0)
+      noGrad(() => assert.equal(run().requiresGrad, false))
+    })
+  })
+})
