@@ -1,9 +1,15 @@
 #include "frozen_product.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -17,6 +23,51 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+namespace {
+
+#if defined(__x86_64__)
+// to [cols] = from + bias
+__attribute__((target("avx2"))) void WidenRow(const uint16_t* from, const float* bias, float* to, int64_t cols) {
+  int64_t i = 0;
+  for (; i + 8 <= cols; i += 8) {
+    __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i)));
+    __m256 x = _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+    if (bias) x = _mm256_add_ps(x, _mm256_loadu_ps(bias + i));
+    _mm256_storeu_ps(to + i, x);
+  }
+  for (; i < cols; i++) {
+    uint32_t bits = static_cast<uint32_t>(from[i]) << 16;
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    to[i] = bias ? x + bias[i] : x;
+  }
+}
+#endif
+
+// The product in bfloat16, its sum in float32. oneDNN prepares a kernel for every number of rows: there are few of them,
+// as it is rounded up, which costs nothing here, where the rows are copied anyway.
+at::Tensor NarrowProduct(const at::Tensor& x, const Frozen& frozen, at::Tensor out, int64_t rows, bool forward) {
+  constexpr int64_t kStep = 16;
+  int64_t inner = x.numel() / rows, outer = out.numel() / rows;
+  at::Tensor narrow = at::empty({(rows + kStep - 1) / kStep * kStep, inner}, frozen.packed.options());
+  narrow.narrow(0, 0, rows).copy_(x.view({rows, inner}));
+  narrow.narrow(0, rows, narrow.size(0) - rows).zero_();
+  at::Tensor product = forward ? at::linear(narrow, frozen.packed) : at::mm(narrow, frozen.packed);
+#if defined(__x86_64__)
+  const auto* from = reinterpret_cast<const uint16_t*>(product.const_data_ptr<at::BFloat16>());
+  const float* bias = forward && frozen.bias.defined() ? frozen.bias.const_data_ptr<float>() : nullptr;
+  float* to = out.mutable_data_ptr<float>();
+  at::parallel_for(0, rows, std::max<int64_t>(1, 16384 / outer), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) WidenRow(from + row * outer, bias, to + row * outer, outer);
+  });
+#endif
+  return out;
+}
+
+bool IsNarrow(const Frozen& frozen) { return frozen.packed.scalar_type() == at::kBFloat16; }
+
+}  // namespace
+
 at::Tensor Product(const at::Tensor& input, const Frozen& frozen, bool forward) {
   int64_t out_features = frozen.weight.size(0), in_features = frozen.weight.size(1);
   int64_t inner = forward ? in_features : out_features, outer = forward ? out_features : in_features;
@@ -25,6 +76,7 @@ at::Tensor Product(const at::Tensor& input, const Frozen& frozen, bool forward) 
   shape.back() = outer;
   at::Tensor out = at::empty(shape, x.options());
   if (out.numel() == 0) return out;
+  if (IsNarrow(frozen)) return NarrowProduct(x, frozen, out, x.numel() / inner, forward);
   Panels matrix = forward ? Panels{frozen.packed.const_data_ptr<float>(), kPanel, kPanel * in_features}
                           : InPlace(frozen.weight.const_data_ptr<float>(), in_features);
   bool with_bias = forward && frozen.bias.defined();
@@ -113,7 +165,9 @@ Frozen ReadFrozen(Environment& environment, const Napi::CallbackInfo& info, size
   if (!is_float(x) || x.dim() == 0 || x.size(-1) != in_features)
     throw ArgumentFailure{"input", "float32 [..., " + std::to_string(in_features) + "] on the CPU", DescribeTensor(x)};
   int64_t panels = (out_features + kPanel - 1) / kPanel;
-  if (!is_float(packed) || packed.numel() != panels * in_features * kPanel || !packed.is_contiguous())
+  bool fits = IsNarrow(frozen) ? packed.sizes() == weight.sizes()
+                               : is_float(packed) && packed.numel() == panels * in_features * kPanel;
+  if (!fits || !packed.is_cpu() || !packed.is_contiguous())
     throw ArgumentFailure{"packed", "the packed form of the weight", DescribeTensor(packed)};
   if (bias.defined() && (!is_float(bias) || bias.numel() != out_features || !bias.is_contiguous()))
     throw ArgumentFailure{"bias", "float32 [" + std::to_string(out_features) + "]", DescribeTensor(bias)};

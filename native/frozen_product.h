@@ -11,7 +11,7 @@ namespace bidora {
 
 struct Frozen {
   at::Tensor weight;  // [out, in]
-  at::Tensor packed;  // the transposed weight in panels
+  at::Tensor packed;  // the transposed weight in panels; or the weight in bfloat16, for products of that type
   at::Tensor bias;    // [out], or undefined
 };
 

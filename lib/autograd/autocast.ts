@@ -93,8 +93,13 @@ export function isAutocastEnabled(device: 'cpu' | 'cuda' = 'cpu'): boolean {
   return native.autocastWith(state, null, device) !== state
 }
 
+/** Whether a call of `autocast(undefined, ...)` asks for all digits on `device` now. */
+export function isHeld(device: 'cpu' | 'cuda'): boolean {
+  return held[device] > 0
+}
+
 /** The state belongs to the thread: after an await, other code would run under it. */
-function refuseAsync<T>(result: T): T {
+export function refuseAsync<T>(result: T): T {
   if (!(result instanceof Promise)) return result
   result.catch(() => {})
   throw new ArgumentError(

@@ -2,6 +2,7 @@ import { ArgumentError, TorchError } from '../errors.ts'
 import { detach } from '../ops/index.ts'
 import { addon, getRngState, scope, setRngState, Tensor } from '../tensor/index.ts'
 import { autocastOfNow } from './autocast.ts'
+import { frozenProductsOfNow } from './frozen-products.ts'
 import { isForwardMode } from './forward.ts'
 import { grad } from './grad.ts'
 import { enableGrad, isGradEnabled, recordLater } from './mode.ts'
@@ -40,6 +41,7 @@ export function checkpoint(
   const native = addon()
   const replay = replayer([...inputs, ...parameters])
   const underSameAutocast = autocastOfNow()
+  const withSameProducts = frozenProductsOfNow()
   const recompute = (cotangent: Tensor, saved: Tensor[], needed: boolean[]): (Tensor | null)[] => {
     if (isGradEnabled()) throw secondDerivative()
     const leaves = requiring.map((requires, i) => {
@@ -47,7 +49,7 @@ export function checkpoint(
       if (requires) leaf.requiresGrad = true
       return leaf
     })
-    const output = replay(() => enableGrad(() => underSameAutocast(() => fn(...leaves))))
+    const output = replay(() => enableGrad(() => underSameAutocast(() => withSameProducts(() => fn(...leaves)))))
     const all = [...leaves, ...parameters]
     const wanted = all.filter((_, i) => needed[i])
     const gradients = grad([output], wanted, { gradOutputs: [cotangent], allowUnused: true })

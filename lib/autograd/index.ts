@@ -2,6 +2,7 @@ export { type AutocastOptions, type AutocastType, autocast, isAutocastEnabled } 
 export { type CheckpointOptions, checkpoint } from './checkpoint.ts'
 export { type CheckOptions, gradcheck, gradgradcheck } from './check.ts'
 export { hasTangent, isForwardMode, type JvpResult, jvp } from './forward.ts'
+export { areFrozenProductsNarrow, narrowFrozenProducts } from './frozen-products.ts'
 export { type GradOptions, grad } from './grad.ts'
 export { constantOf, forgetConstants } from './constants.ts'
 export { enableGrad, isGradEnabled, isRecorded, noGrad } from './mode.ts'

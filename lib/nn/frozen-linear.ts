@@ -1,5 +1,5 @@
-import { constantOf, isAutocastEnabled, isForwardMode, isRecorded } from '../autograd/index.ts'
-import { linear } from '../ops/index.ts'
+import { areFrozenProductsNarrow, constantOf, isAutocastEnabled, isForwardMode, isRecorded } from '../autograd/index.ts'
+import { linear, to } from '../ops/index.ts'
 import { addon, type Tensor } from '../tensor/index.ts'
 
 /**
@@ -18,12 +18,14 @@ export function frozenLinear(x: Tensor, weight: Tensor, bias?: Tensor | null): T
 }
 
 /**
- * A copy of a frozen weight as the kernels of oneDNN read it, made once; as large as the weight. None where products do not
+ * A copy of a frozen weight as the kernels of oneDNN read it, made once; as large as the weight, and half of that for
+ * products in bfloat16 (`narrowFrozenProducts`). None where products do not
  * use one: without gradients (so that predictions need no more memory), for a weight that trains, in another type than
  * float32, on another device, under autocast and in forward mode.
  */
 export function packedWeight(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor | undefined {
   if (!isRecorded() || weight.requiresGrad || bias?.requiresGrad || x.dtype !== 'float32') return undefined
   if (!addon().canPack(weight) || isForwardMode() || isAutocastEnabled()) return undefined
+  if (areFrozenProductsNarrow()) return constantOf(weight, 'bfloat16', () => to(weight, { dtype: 'bfloat16' }))
   return constantOf(weight, 'packed', () => addon().packWeight(weight))
 }

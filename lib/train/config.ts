@@ -178,15 +178,15 @@ export const FIT_FIELDS = {
   }),
 
   precision: choice({
-    values: ['float32', 'bfloat16'],
+    values: ['float32', 'bfloat16', 'bfloat16-frozen'],
     refused: NO_FLOAT16,
     default: 'float32',
-    doc: 'Type that products are computed in: bfloat16 by autocast, or float32 for the type of the weights themselves. Weights, losses and updates keep that in any case.',
+    doc: 'Type that products are computed in: bfloat16 by autocast, bfloat16-frozen for those of frozen weights alone (on the CPU; predictions take float32), or float32 for the type of the weights themselves. Weights, losses and updates keep that in any case.',
   }),
   upperPrecision: choice({
     methods: TWO_LEVELS,
     readWith: SEARCHED,
-    values: ['float32', 'bfloat16'],
+    values: ['float32', 'bfloat16', 'bfloat16-frozen'],
     refused: NO_FLOAT16,
     defaultText: 'precision',
     doc: 'The same for the loss of the upper level.',

@@ -14,10 +14,10 @@ export function refuseControls(where: string, values: ReadonlyMap<FieldName, unk
     throw new ConfigError('CONFIG_TOGETHER', `${where}: ${sentence}`, { key })
   }
   const { problemType, dtype, precision, upperPrecision, patience, loadBest } = settings
-  if (dtype !== 'float32' && [precision, upperPrecision].includes('bfloat16'))
+  if (dtype !== 'float32' && [precision, upperPrecision].some(type => type !== 'float32'))
     refuse(
       'precision',
-      `precision bfloat16 does nothing for weights of dtype ${dtype}; take dtype float32 or remove it`,
+      `precision ${precision} does nothing for weights of dtype ${dtype}; take dtype float32 or remove it`,
     )
   if (
     settings.gradientCheckpointing &&

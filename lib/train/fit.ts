@@ -93,7 +93,7 @@ export async function fitModel({
         )
   const truncated = countTruncated(rows)
   const run = new Run({ settings, hooks, truncated, files, evaluate: validation && (() => evaluate(validation)) })
-  model.precision = settings.precision
+  model.precision = settings.precision === 'bfloat16' ? 'bfloat16' : 'float32'
   await train(model, { settings, rows, run, objective })
 
   const metrics: { validation?: Metrics; test?: Metrics } = {}

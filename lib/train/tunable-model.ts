@@ -6,13 +6,13 @@ import {
   type TuningSettings,
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
-import { autocast } from '../autograd/index.ts'
+import { autocast, narrowFrozenProducts } from '../autograd/index.ts'
 import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
 import { to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
 import { padBatch, type Tokenizer } from '../text/index.ts'
-import type { ModelSettings } from './config.ts'
+import type { ModelSettings, Settings } from './config.ts'
 import type { NamedParameter } from './level.ts'
 import { Objective } from './objective.ts'
 import type { Row } from './rows.ts'
@@ -97,8 +97,9 @@ export class TunableModel {
   }
 
   /** The training loss of a batch at the parameters' present values. */
-  loss({ inputs, targets }: LevelBatch, precision: Precision = this.precision): Tensor {
+  loss({ inputs, targets }: LevelBatch, precision: Settings['precision'] = this.precision): Tensor {
     const forward = () => this.classifier.forward(inputs).logits // [batch, labels]
+    if (precision === 'bfloat16-frozen') return this.objective.loss(narrowFrozenProducts(forward), targets)
     if (precision === 'float32') return this.objective.loss(forward(), targets)
     return this.objective.loss(to(autocast(precision, forward), { dtype: this.settings.dtype }), targets)
   }

@@ -38,6 +38,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
       ['accumulated', { batchSize: 4, accumulation: 2, upperBatchSize: 4, upperAccumulation: 2 }],
       ['sama', { hypergradient: 'sama' }],
       ['bfloat16', { precision: 'bfloat16' }],
+      ['bfloat16-frozen', { precision: 'bfloat16-frozen' }],
     ] as const satisfies readonly [string, FitOptions][]) {
       it(`ends with the same bits as without: ${name}`, async () => {
         // The regulariser's gradient would be added to a sum in the place of its terms, which rounds differently.
@@ -62,9 +63,13 @@ describe('precision, gradient checkpointing, weights of classes', function () {
   })
 
   describe('precision', () => {
-    it('bfloat16 trains float32 weights to near the same place, and to another by its bits', async () => {
+    for (const precision of ['bfloat16', 'bfloat16-frozen'] as const)
+      it(`${precision} trains float32 weights to near the same place, and to another by its bits`, () =>
+        trainsNarrow(precision))
+
+    async function trainsNarrow(precision: 'bfloat16' | 'bfloat16-frozen'): Promise<void> {
       const { report: full } = await fit('float32')
-      const { report } = await fit('bfloat16', { precision: 'bfloat16' })
+      const { report } = await fit('bfloat16', { precision })
       for (const tensor of readSafetensors(join(place('bfloat16'), 'adapter_model.safetensors')).values()) {
         assert.equal(tensor.dtype, 'float32')
         tensor.dispose()
@@ -75,7 +80,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
         assert.ok(Math.abs(lower! - fullLower!) < 0.05, `lower losses ${lower} and ${fullLower}`)
         assert.equal(upper === undefined, fullUpper === undefined)
       }
-    })
+    }
 
     it('evaluations, predictions and the loaded model compute as the training did', async () => {
       const use = async (model: TunedModel) => [await model.evaluate(validation), await model.predict(texts)]

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
-import { autocast, constantOf, forgetConstants, grad, jvp, noGrad } from '../../../lib/autograd/index.ts'
+import {
+  autocast,
+  checkpoint,
+  constantOf,
+  forgetConstants,
+  grad,
+  jvp,
+  narrowFrozenProducts,
+  noGrad,
+} from '../../../lib/autograd/index.ts'
 import { frozenLinear, packedWeight } from '../../../lib/nn/index.ts'
-import { abs, addmm, fill_, linear, matmul, mul, randn, square, sub, sum, t } from '../../../lib/ops/index.ts'
+import { abs, add, addmm, fill_, linear, matmul, mul, randn, square, sub, sum, t, to } from '../../../lib/ops/index.ts'
 import { loraLinear } from '../../../lib/adapters/index.ts'
 import { addon, manualSeed, memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 
@@ -105,6 +114,54 @@ describe('nn/frozenLinear', () => {
       const { tangents } = jvp(() => frozenLinear(x, weight), [x], [randn([2, 3])])
       assert.ok(largest(tangents[0]!) > 0)
       assert.equal(constantOf(weight, 'test', () => tensor([1])).numel, 1)
+      forgetConstants(weight)
+    })
+  })
+})
+
+describe('nn/frozenLinear in bfloat16', () => {
+  before(function () {
+    if (!scope(() => addon().canPack(tensor([[1]])))) this.skip()
+  })
+
+  const narrow = (x: Tensor) => to(to(x, { dtype: 'bfloat16' }), { dtype: 'float64' })
+
+  for (const [rows, width, out] of sizes) {
+    it(`${rows} rows, ${width} to ${out}: the product of rounded operands, rounded once, and its gradient`, () => {
+      scope(() => {
+        manualSeed(4)
+        const weight = randn([out, width])
+        const bias = randn([out])
+        const x = trained(randn([rows, width]))
+        const along = randn([rows, out])
+        const y = narrowFrozenProducts(() => frozenLinear(x, weight, bias))
+        assert.equal(y.dtype, 'float32')
+        const product = matmul(narrow(x.detach()), t(narrow(weight)))
+        near(to(y, { dtype: 'float64' }), add(product, bias), 'value', 2 ** -8)
+        assert.ok(largest(sub(y, linear(x, weight, bias))) > 0, 'is in bfloat16')
+        const [byX] = grad(y, [x], { gradOutputs: [along] })
+        near(to(byX!, { dtype: 'float64' }), matmul(narrow(along), narrow(weight)), 'gradient', 2 ** -8)
+        forgetConstants(weight)
+      })
+    })
+  }
+
+  it('keeps all digits inside autocast(undefined), and the same products in a checkpoint', () => {
+    scope(() => {
+      manualSeed(5)
+      const weight = randn([64, 64])
+      const x = trained(randn([5, 64]))
+      const run = () => frozenLinear(x, weight)
+      const [wide, narrowed] = [run().tolist(), narrowFrozenProducts(run).tolist()]
+      assert.notDeepEqual(wide, narrowed)
+      assert.deepEqual(autocast(undefined, () => narrowFrozenProducts(run)).tolist(), wide)
+      assert.deepEqual(narrowFrozenProducts(() => autocast(undefined, run)).tolist(), wide)
+      const squares = (y: Tensor) => grad(sum(square(y)), [x])[0]!.tolist()
+      const kept = squares(narrowFrozenProducts(run))
+      const y = narrowFrozenProducts(() => checkpoint(z => frozenLinear(z, weight), [x]))
+      assert.deepEqual(y.tolist(), narrowed)
+      assert.deepEqual(squares(y), kept)
+      assert.throws(() => narrowFrozenProducts(() => Promise.resolve(1)), /synchronous/)
       forgetConstants(weight)
     })
   })

@@ -34,7 +34,7 @@ describe('settings of the controls', () => {
     refuses({ labelSmoothing: 1 }, /labelSmoothing must be a number of at least 0 and at most 0.99/)
     refuses({ precision: 'float16' }, /precision 'float16' is not offered: its losses would have to be scaled/)
     refuses({ upperPrecision: 'float16' }, /is not offered/)
-    refuses({ precision: 'float64' }, /precision must be 'float32' or 'bfloat16'/)
+    refuses({ precision: 'float64' }, /precision must be 'float32' or 'bfloat16' or 'bfloat16-frozen'/)
     refuses({ patience: 0, evalEvery: 1 }, /patience must be an integer of at least 1/)
     refuses({ bestMetric: 'bleu', loadBest: true, evalEvery: 1 }, /bestMetric must be 'loss' or/)
     refuses({ earlyStopping: true }, /there is no setting 'earlyStopping'/)
