@@ -10,7 +10,7 @@ export {
   type Comparison,
   compare,
 } from './compare.ts'
-export { loadDataset } from './data/index.ts'
+export { loadDataset } from './data/load-dataset.ts'
 export {
   AbortError,
   ArgumentError,

@@ -1,6 +1,5 @@
 import { ArgumentError } from '../errors.ts'
 import type { Dataset, DatasetOptions } from './dataset.ts'
-import { findDataset } from './registry.ts'
 
 /**
  * Loads a data set by name. Parts that the folder does not hold are undefined; `info` says what it is and what is
@@ -14,6 +13,7 @@ import { findDataset } from './registry.ts'
  * should be.
  */
 export async function loadDataset(name: string, dir: string, options: DatasetOptions = {}): Promise<Dataset> {
+  const { findDataset } = await import('./registry.ts') // late: the readers of all data sets
   const entry = findDataset(name)
   if (typeof dir !== 'string' || dir === '') {
     throw new ArgumentError(

@@ -163,9 +163,14 @@ function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, o
 
 /** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
 function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  const { bias, ...rest } = context
-  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest, options)
-  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
+  const { bias, places, ...rest } = context
+  const ofPass = { ...(bias ? { bias } : {}), ...(places ? { first: places.first } : {}) }
+  const names = Object.keys(ofPass)
+  const run = (input: Tensor, ...tensors: Tensor[]) => {
+    const { first, ...mask } = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]))
+    return layer.forward(input, { ...rest, ...mask, ...(first ? { places: { ...places, first } } : {}) }, options)
+  }
+  return checkpoint(run, [hidden, ...Object.values(ofPass)], { parameters: layer.parameters() })
 }
 
 /** Switches gradient checkpointing of every encoder in a model on or off: memory of one layer, for one more forward. */

@@ -19,7 +19,7 @@ export {
 export type { EncoderConfig, ProblemType } from './config.ts'
 export { useGradientCheckpointing } from './encoder.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
-export { packBatch } from './packed.ts'
+export { packBatch, packTexts, type TextIds } from './packed.ts'
 export { modelTypes } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'

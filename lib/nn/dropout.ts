@@ -26,6 +26,7 @@ export interface DropoutPlace {
 export function dropout(input: Tensor, p: number, { rows, residual }: DropoutPlace = {}): Tensor {
   checkProbability(p)
   if (p === 0) return residual ? add(input, residual) : input
+  if (residual && residual.dtype !== input.dtype) return add(dropout(input, p, { rows }), residual) // autocast
   if (input.device === 'cpu' && !isForwardMode()) return addon().dropout(input, p, rows ?? null, residual ?? null)
   const mask = maskOf(input, p, rows)
   const dropped = mul(input, mask)

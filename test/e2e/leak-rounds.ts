@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const [lowerBatch, upperBatch] = [batchOf(1), batchOf(2)]
   const held: [liveTensors: number, liveBytes: number, openScopes: number, resident: number][] = []
   for (let i = 0; i < rounds; i++) {
-    const { upperLoss } = round(lowerBatch, upperBatch)
+    const { upperLoss } = round({ lower: lowerBatch, upper: upperBatch })
     if (!Number.isFinite(upperLoss)) throw new Error(`round ${i}: the loss is ${upperLoss}`)
     // As the trainer does: Node frees the objects of dead tensors only between two turns of its loop.
     await setImmediate()

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { ShapeError } from '../../../lib/errors.ts'
-import { type Batch, batchToDevice, classificationLoss, packBatch, toBatch } from '../../../lib/models/index.ts'
+import {
+  type Batch,
+  batchToDevice,
+  classificationLoss,
+  packBatch,
+  packTexts,
+  toBatch,
+} from '../../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../../lib/nn/index.ts'
 import { getRngState, manualSeed, scope, setRngState, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 import { tinyModel } from './tiny.ts'
@@ -66,6 +73,25 @@ describe('models/packed', () => {
       assert.throws(() => run(packBatch(arraysOf([[1, 20]]))), /tokens from 0 to 19, got 20/)
       assert.throws(() => run({ ...packBatch(good), tokenTypeIds: tensor([0n]) }), ShapeError)
       model.dispose()
+    })
+  })
+
+  it('makes the same batch of lists, and refuses texts without tokens', () => {
+    scope(() => {
+      const ids = texts['texts of many lengths']!
+      const lists = ids.map(text => ({ ids: text, typeIds: text.map((_, i) => (i > 1 ? 1 : 0)) }))
+      const [packed, listed] = [packBatch(arraysOf(ids)), packTexts(lists)]
+      const numbers = ({ rows, ...batch }: typeof packed) =>
+        [batch.inputIds, batch.tokenTypeIds!, batch.positions, rows.first, rows.mask, rows.rowOf, rows.placeOf].map(t =>
+          t.tolist(),
+        )
+      assert.deepEqual(numbers(listed), numbers(packed))
+      assert.deepEqual(
+        [listed.rows.lengths, listed.hasPadding, listed.tokenRange],
+        [packed.rows.lengths, true, [2, 11]],
+      )
+      assert.throws(() => packTexts([{ ids: [], typeIds: [] }]), /texts with a token each, got none in text 0/)
+      assert.throws(() => packTexts([]), ShapeError)
     })
   })
 

@@ -1,0 +1,160 @@
+import { AdaptedLinear } from '../adapters/index.ts'
+import { gainOf } from '../adapters/norm.ts'
+import { noGrad } from '../autograd/index.ts'
+import { type Layer, Linear, Module } from '../nn/index.ts'
+import { addcmul, addmm_, linear, mul, reshape, t } from '../ops/index.ts'
+import { keep, scope, type Tensor } from '../tensor/index.ts'
+import { canPack, packedProduct, packWeight } from './packed-product.ts'
+
+/** A linear layer at its weight's present value. */
+class PackedLinear extends Module {
+  readonly #linear: Linear
+  readonly #packed: Tensor
+
+  constructor(layer: Linear) {
+    super()
+    this.#linear = layer
+    this.#packed = packWeight(layer.weight)
+  }
+
+  forward(x: Tensor): Tensor {
+    return packedProduct(x, this.#linear.weight, this.#packed, this.#linear.bias)
+  }
+
+  override release(): void {
+    this.#packed.dispose()
+  }
+}
+
+/**
+ * An adapted layer at the present values of its parameters, unmerged. The formulas are those of `loraLinear` and
+ * `bidoraLinear`, but the gain, magnitude / norm, is worked out once.
+ */
+class PackedAdapted extends Module {
+  readonly #layer: AdaptedLinear
+  readonly #packed: Tensor
+  /** [out] or [in]; undefined for LoRA. */
+  readonly #gain: Tensor | undefined
+  /** loraB transposed, the same memory: [rank, out] */
+  readonly #loraBt: Tensor
+
+  constructor(layer: AdaptedLinear) {
+    super()
+    this.#layer = layer
+    const { magnitude } = layer
+    this.#gain = magnitude ? keep(scope(() => gainOf({ ...directionOf(layer), magnitude }))) : undefined
+    this.#loraBt = keep(t(layer.loraB))
+    this.#packed = packWeight(layer.weight)
+  }
+
+  /** `[..., in]` to `[..., out]` */
+  forward(input: Tensor): Tensor {
+    const { bias, magnitudeAxis } = this.#layer
+    const gain = this.#gain
+    if (gain && magnitudeAxis === 'in') return this.#product(mul(input, gain), bias)
+    if (!gain) return this.#product(input, bias)
+    const y = this.#product(input, null)
+    return bias ? addcmul(bias, y, gain) : mul(y, gain)
+  }
+
+  override release(): void {
+    this.#packed.dispose()
+    this.#gain?.dispose()
+    this.#loraBt.dispose()
+  }
+
+  /** x weight^T + bias + s (x loraA^T) loraB^T */
+  #product(x: Tensor, bias: Tensor | null): Tensor {
+    const { weight, loraA, scaling } = this.#layer
+    if (x.ndim === 2) {
+      const y = packedProduct(x, weight, this.#packed, bias) // [tokens, out]
+      return addmm_(y, linear(x, loraA), this.#loraBt, { alpha: scaling })
+    }
+    const { shape } = x
+    return reshape(this.#product(reshape(x, [-1, shape.at(-1)!]), bias), [...shape.slice(0, -1), -1])
+  }
+}
+
+function directionOf({ weight, loraA, loraB, scaling, magnitudeAxis }: AdaptedLinear) {
+  return { weight, loraA, loraB, scaling, magnitudeAxis }
+}
+
+type Owner = Record<string, unknown>
+
+interface Place {
+  readonly owner: Owner
+  readonly name: string
+  readonly layer: Layer
+  readonly packed: Layer
+  /** What the packed layer was made of. */
+  readonly source: readonly { name: string; tensor: Tensor; version: number }[]
+}
+
+/**
+ * The linear layers of a model with packed weights, which stand in for them during a forward pass without gradients. They
+ * hold for the parameters' values at which they were made.
+ */
+export class PackedLayers {
+  readonly #places: readonly Place[]
+
+  /** Packs what can be packed: it may be nothing, as on a GPU. */
+  constructor(model: Module) {
+    this.#places = noGrad(() => scope(() => placesOf(model)))
+  }
+
+  /** Whether anything is packed. */
+  get active(): boolean {
+    return this.#places.length > 0
+  }
+
+  /** Whether the model's linear layers are still those, with the values, that these were made of. */
+  get fresh(): boolean {
+    return this.#places.every(
+      ({ owner, name, layer, source }) =>
+        owner[name] === layer &&
+        source.every(
+          ({ name: field, tensor, version }) =>
+            (layer as unknown as Owner)[field] === tensor && !tensor.disposed && tensor.version === version,
+        ),
+    )
+  }
+
+  /** Runs a forward pass of the model, from start to end, with the packed layers in place. */
+  within<T>(run: () => T): T {
+    try {
+      for (const { owner, name, packed } of this.#places) owner[name] = packed
+      return run()
+    } finally {
+      for (const { owner, name, layer } of this.#places) owner[name] = layer
+    }
+  }
+
+  dispose(): void {
+    for (const { packed } of this.#places) packed.release()
+  }
+}
+
+function placesOf(model: Module): Place[] {
+  return model.namedModules().flatMap(([, module]) => {
+    const owner = module as unknown as Owner
+    return Object.entries(owner).flatMap(([name, layer]): Place[] => {
+      if (!isPackable(layer)) return []
+      const packed = layer instanceof Linear ? new PackedLinear(layer) : new PackedAdapted(layer)
+      return [{ owner, name, layer, packed, source: sourceOf(layer) }]
+    })
+  })
+}
+
+function isPackable(layer: unknown): layer is Linear | AdaptedLinear {
+  if (layer instanceof AdaptedLinear) return canPack(layer.weight) && layer.loraA.dtype === layer.weight.dtype
+  return layer instanceof Linear && canPack(layer.weight)
+}
+
+/** The bias is read at each use. */
+function sourceOf(layer: Linear | AdaptedLinear): Place['source'] {
+  const names = layer instanceof Linear ? ['weight'] : ['weight', 'loraA', 'loraB', 'magnitude']
+  return names.flatMap(name => {
+    const tensor = (layer as unknown as Record<string, Tensor | null>)[name]
+    return tensor ? [{ name, tensor, version: tensor.version }] : []
+  })
+}
