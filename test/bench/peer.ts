@@ -6,7 +6,10 @@ import { root } from '../parity/golden.ts'
 /** What a twin prints for a step. */
 export type PeerStep = Record<string, number> & { seconds: number }
 
-/** A Python twin that does one step each time it is told to. */
+/** Versions of Python's packages, of the peers that have started so far. */
+export const peerVersions: Record<string, string> = {}
+
+/** A Python twin that does one step each time it is told to, or `server.py` with several of them. */
 export class Peer {
   readonly #process: ChildProcess
   readonly #lines: Interface
@@ -24,22 +27,33 @@ export class Peer {
   }
 
   /** Starts test/bench/peers/SCRIPT and waits until it is ready. */
-  static async start(python: string, script: string, args: readonly string[]): Promise<Peer> {
+  static async start(python: string, script: string, args: readonly string[] = []): Promise<Peer> {
     const child = spawn(python, [join(root, 'test/bench/peers', script), ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PYTHONWARNINGS: 'ignore' },
     })
     const peer = new Peer(child)
-    await peer.#answer()
+    const { versions } = JSON.parse(await peer.#answer()) as { versions?: Record<string, string> }
+    Object.assign(peerVersions, versions)
     return peer
   }
 
   async step(): Promise<PeerStep> {
-    this.#process.stdin?.write('step\n')
-    return JSON.parse(await this.#answer()) as PeerStep
+    return this.#send<PeerStep>('step')
+  }
+
+  /** A question to `server.py`, as it describes them. */
+  async ask<Answer = Record<string, unknown>>(question: Record<string, unknown>): Promise<Answer> {
+    return this.#send<Answer>(JSON.stringify(question))
   }
 
   stop(): void {
     this.#process.stdin?.end('quit\n')
+  }
+
+  async #send<Answer>(line: string): Promise<Answer> {
+    this.#process.stdin?.write(`${line}\n`)
+    return JSON.parse(await this.#answer()) as Answer
   }
 
   #answer(): Promise<string> {

@@ -1,18 +1,27 @@
 // `npm run bench -- [case ...] [--quick] [--rounds N] [--threads N] [--data DIR] [--out FILE]`
 import { appendFileSync } from 'node:fs'
-import { arch, cpus } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { libtorchVersion, setNumThreads } from '../../lib/torch.ts'
-import { root } from '../parity/golden.ts'
+import { setNumThreads } from '../../lib/torch.ts'
 import type { BenchCase, BenchRow } from './case.ts'
-import { bidoraRound } from './cases/bidora-round.ts'
-import { longRun } from './cases/long-run.ts'
 import { checkpointing } from './cases/checkpointing.ts'
-import { loraStep } from './cases/lora-step.ts'
+import { curves } from './cases/curves.ts'
+import { longRun } from './cases/long-run.ts'
+import { memory } from './cases/memory.ts'
 import { opCall } from './cases/op-call.ts'
+import { prediction } from './cases/prediction.ts'
+import { targetTable } from './cases/targets.ts'
+import { timeSplit } from './cases/time-split.ts'
+import { machineOf } from './machine.ts'
+import { peerVersions } from './peer.ts'
+import { type Entry, resultsFile } from './results.ts'
 
-const cases: readonly BenchCase[] = [opCall, loraStep, bidoraRound, checkpointing, longRun]
+const cases: readonly BenchCase[] = [opCall, targetTable, timeSplit, memory, checkpointing, longRun, prediction, curves]
+
+/** Not run unless they are named: they take long, or measure once and keep it. */
+const onDemand: readonly BenchCase[] = [curves]
+
+/** What `--quick` leaves out. */
+const slow: readonly BenchCase[] = [checkpointing]
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -22,44 +31,58 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       threads: { type: 'string', default: '1' },
       data: { type: 'string' },
-      out: { type: 'string', default: join(root, 'test/bench/results/bench.jsonl') },
+      out: { type: 'string', default: resultsFile },
     },
   })
+  const { quick, data, out } = values
   const unknown = positionals.filter(name => !cases.some(c => c.name === name))
   if (unknown.length > 0)
     throw new Error(`bench: expected cases ${cases.map(c => c.name).join(', ')}, got ${unknown.join(', ')}`)
-  const chosen = positionals.length > 0 ? cases.filter(c => positionals.includes(c.name)) : cases
-  const rounds = Number(values.rounds ?? (values.quick ? 10 : 30))
+  const chosen = cases.filter(one =>
+    positionals.length > 0 ? positionals.includes(one.name) : !onDemand.includes(one) && !(quick && slow.includes(one)),
+  )
+  const rounds = Number(values.rounds ?? (quick ? 2 : 12))
+  const longRounds = values.rounds === undefined ? undefined : Number(values.rounds)
   const threads = Number(values.threads)
   setNumThreads(threads)
-  const machine = {
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    arch: arch(),
-    node: process.version,
-    libtorch: libtorchVersion(),
-    threads,
-  }
+  const machine = machineOf(threads)
+  const run = new Date().toISOString()
   console.log(JSON.stringify(machine))
   console.log(
-    '| case | shape | ours, median (minimum) | peer, median (minimum) | ratio |\n| --- | --- | --- | --- | --- |',
+    '| case | shape | what | median (minimum) | against, median (minimum) | ratio, of minima, of CPU time | target |\n| --- | --- | --- | --- | --- | --- | --- |',
   )
-  for (const { run } of chosen) {
-    for (const row of await run({ rounds, threads, quick: values.quick, data: values.data })) {
+  const start = performance.now()
+  for (const one of chosen) {
+    const began = performance.now()
+    for await (const row of rowsOf(one, { rounds, threads, quick, data, longRounds })) {
       console.log(line(row))
-      appendFileSync(
-        values.out,
-        `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), ...row, rounds, machine })}\n`,
-      )
+      const python = Object.keys(peerVersions).length > 0 ? { python: { ...peerVersions } } : {}
+      const when = { date: run.slice(0, 10), run, ...(quick ? { quick } : {}) }
+      const entry: Entry = { ...when, ...row, rounds, machine: { ...machine, ...python } }
+      appendFileSync(out, `${JSON.stringify(entry)}\n`)
     }
+    console.error(`${one.name}: ${((performance.now() - began) / 1e3).toFixed(0)} s`)
   }
+  console.error(`all: ${((performance.now() - start) / 1e3).toFixed(0)} s`)
 }
 
-function line({ case: name, shape, ours, peer, ratio, unit = 'ms', note }: BenchRow): string {
+async function* rowsOf(one: BenchCase, options: Parameters<BenchCase['run']>[0]): AsyncGenerator<BenchRow> {
+  const given = one.run(options)
+  yield* Symbol.asyncIterator in given ? given : await given
+}
+
+function line(row: BenchRow): string {
+  const { case: of, shape, name = '', ours, peer, ratio, ratioOfMinima, ratioOfCpu, target, unit = 'ms', note } = row
+  const number = (value: number) =>
+    unit === 'relative' ? value.toExponential(1) : value.toFixed(unit === 'ms' ? 1 : 2)
   const show = (value: { median: number; minimum: number }) =>
-    `${value.median.toFixed(unit === 'ms' ? 1 : 2)} (${value.minimum.toFixed(unit === 'ms' ? 1 : 2)}) ${unit}`
+    `${number(value.median)} (${number(value.minimum)}) ${unit}`
   const other = peer ? `${peer.name}: ${show(peer)}` : (note ?? '')
-  return `| ${name} | ${shape} | ${show(ours)} | ${other} | ${ratio === undefined ? '' : ratio.toFixed(2)} |`
+  const ratios = [ratio, ratioOfMinima, ratioOfCpu]
+    .map(value => value?.toFixed(2) ?? '')
+    .filter(Boolean)
+    .join(', ')
+  return `| ${[of, shape, name, show(ours), other, ratios, target ?? ''].join(' | ')} |`
 }
 
 main().catch((error: unknown) => {

@@ -1,52 +1,65 @@
 import assert from 'node:assert/strict'
-import type { BenchRow } from './case.ts'
-import type { Peer } from './peer.ts'
+import type { BenchRow, Spread } from './case.ts'
 import { median, seconds } from './work.ts'
 
-const warmUp = 3
-
-/** Times ours and the peer's step in turn. */
-export async function compareTurns(
-  name: string,
-  shape: string,
-  peerName: string,
-  rounds: number,
-  ours: () => void,
-  peer: Peer,
-): Promise<BenchRow> {
-  const mine: number[] = []
-  const theirs: number[] = []
-  for (let i = 0; i < rounds + warmUp; i++) {
-    const a = seconds(ours) * 1e3
-    const b = (await peer.step()).seconds * 1e3
-    if (i < warmUp) continue
-    mine.push(a)
-    theirs.push(b)
-  }
-  return {
-    case: name,
-    shape,
-    ours: spread(mine),
-    peer: { name: peerName, ...spread(theirs) },
-    ratio: median(mine) / median(theirs),
-  }
+/** Milliseconds of a step: of the clock, and of the process on all its cores, which other work disturbs less. */
+export interface StepTime {
+  wall: number
+  cpu: number
 }
 
-export function spread(values: readonly number[]): { minimum: number; median: number } {
+/** One of those that are timed in turn. */
+export interface Contestant {
+  name: string
+  step(): Promise<StepTime> | StepTime
+}
+
+/** A step of ours, timed. */
+export function timed(run: () => void): StepTime {
+  const before = process.cpuUsage()
+  const wall = seconds(run) * 1e3
+  const { user, system } = process.cpuUsage(before)
+  return { wall, cpu: (user + system) / 1e3 }
+}
+
+/**
+ * Times of every contestant, one a turn, all taking turns: a machine that slows down slows all. After `limit` milliseconds
+ * no further turn begins, one timed turn excepted.
+ */
+export async function takeTurns(
+  contestants: readonly Contestant[],
+  { rounds, warmUp, limit = Infinity }: { rounds: number; warmUp: number; limit?: number },
+): Promise<Map<string, StepTime[]>> {
+  const times = new Map(contestants.map(({ name }) => [name, [] as StepTime[]]))
+  const start = performance.now()
+  for (let turn = -warmUp; turn < rounds; turn++) {
+    if (turn > 0 && performance.now() - start > limit) break
+    for (const { name, step } of contestants) {
+      const time = await step()
+      if (turn >= 0) times.get(name)!.push(time)
+    }
+    await new Promise(done => setImmediate(done))
+  }
+  return times
+}
+
+export function spread(values: readonly number[]): Spread {
   return { minimum: Math.min(...values), median: median(values) }
 }
 
-/** The first steps without dropout must give the peer's numbers: else the times compare different work. */
-export async function equalWithoutDropout(name: string, peer: Peer, ours: () => Record<string, number>): Promise<void> {
-  for (let i = 0; i < 3; i++) {
-    const mine = ours()
-    const theirs = await peer.step()
-    for (const [key, value] of Object.entries(mine)) {
-      const wanted = theirs[key] as number
-      assert.ok(
-        Math.abs(value - wanted) <= 2e-3 * Math.max(1e-3, Math.abs(wanted)),
-        `${name}: step ${i}: ${key}: ours ${value}, peer ${wanted}`,
-      )
-    }
+/** A row's measurement against another's. */
+export function against(ours: readonly number[], peer: { name: string; times: readonly number[] }): Partial<BenchRow> {
+  const [mine, theirs] = [spread(ours), spread(peer.times)]
+  return {
+    peer: { name: peer.name, ...theirs },
+    ratio: mine.median / theirs.median,
+    ratioOfMinima: mine.minimum / theirs.minimum,
   }
+}
+
+/** Relative to the second, by the 2-norm. */
+export function relativeError(got: readonly number[], wanted: readonly number[]): number {
+  assert.equal(got.length, wanted.length)
+  const norm = (values: readonly number[]) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  return norm(got.map((value, i) => value - wanted[i]!)) / norm(wanted)
 }

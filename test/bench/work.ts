@@ -39,6 +39,11 @@ export interface LoadedBatch {
 
 const maxLength = 128
 
+/** Tokens of a batch that are no padding, by text. */
+export function lengthsOf({ attentionMask }: PlainBatch): number[] {
+  return attentionMask.map(row => row.reduce((sum, kept) => sum + kept, 0))
+}
+
 /** The first texts of a data set in padded batches, in their order. */
 export async function makeBatches(shape: Shape, count: number, data: string | undefined): Promise<PlainBatch[]> {
   const { examples, labels } = await readExamples(shape.dataset, data)
@@ -114,17 +119,36 @@ export function makeModel(settings: TuningSettings): {
   return { model, adapter, lower: lower.map(([, t]) => t), upper: upper.map(([, t]) => t) }
 }
 
+/** Every so-manieth row of a batch, so that `fraction` of them are left, one at least. */
+export function thinned(batch: PlainBatch, fraction: number): PlainBatch {
+  const size = batch.labels.length
+  const count = Math.max(1, Math.round(size * fraction))
+  const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * size) / count))
+  const take = <T>(rows: readonly T[]) => chosen.map(row => rows[row] as T)
+  return {
+    inputIds: take(batch.inputIds),
+    attentionMask: take(batch.attentionMask),
+    tokenTypeIds: take(batch.tokenTypeIds),
+    labels: take(batch.labels),
+  }
+}
+
 export function writeBatches(batches: Readonly<Record<string, readonly PlainBatch[]>>): string {
   const file = join(scratchFolder(), 'batches.json')
   writeFileSync(file, JSON.stringify(batches))
   return file
 }
 
+let scratch: string | undefined
+
 /** A folder that goes with the process. */
 function scratchFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'bidora-bench-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  return folder
+  if (scratch === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'bidora-bench-'))
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+    scratch = made
+  }
+  return mkdtempSync(join(scratch, 'part-'))
 }
 
 /** Seconds that `fn` takes. */

@@ -7,52 +7,18 @@ Batches: { "lower": [...], "upper": [...] }. Prints { seconds, lowerLoss, upperL
 
 import torch
 from bidora_layer import BidoraLinear
-from protocol import arguments, batches, prepare, serve
-from safetensors.torch import load_file
+from protocol import batches, fill, freeze, main, prepare, replace, round_arguments, round_values
 
 
-def adapt(model, options):
-    """Query and value replaced; everything but factors, magnitudes and the head frozen."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_('classifier' in name)
-    layers = {}
-    for name, module in list(model.named_modules()):
-        if name.rsplit('.', 1)[-1] in ('query', 'value'):
-            layers[name] = BidoraLinear(module, options.rank, options.lora_alpha / options.rank, options.axis)
-            model.set_submodule(name, layers[name])
-    return layers
-
-
-def fill(model, layers, folder):
-    """Starts from an adapter folder in PEFT layout."""
-    stored = {name.removeprefix('base_model.model.'): value for name, value in load_file(f'{folder}/adapter_model.safetensors').items()}
-    used = set()
-
-    def take(parameter, *names):
-        name = next(name for name in names if name in stored)
-        parameter.data.copy_(stored[name])
-        used.add(name)
-
-    for name, layer in layers.items():
-        take(layer.lora_a, f'{name}.lora_A.weight')
-        take(layer.lora_b, f'{name}.lora_B.weight')
-        take(layer.magnitude, f'{name}.lora_magnitude_vector', f'{name}.lora_magnitude_vector_in')
-    for name, parameter in model.named_parameters():
-        if 'classifier' in name:
-            take(parameter, name)
-    assert used == set(stored), f'{folder}: not used: {sorted(set(stored) - used)}'
-
-
-def main():
-    parser = arguments(__doc__)
+def configure(parser):
     parser.add_argument('--axis', choices=('in', 'out'), default='out')
-    parser.add_argument('--orthogonality', type=float, default=1e-5)
-    parser.add_argument('--radius', type=float, default=0.01)
-    parser.add_argument('--upper-learning-rate', type=float, default=1e-3)
-    parser.add_argument('--upper-weight-decay', type=float, default=0.0)
-    options = parser.parse_args()
+    round_arguments(parser)
+
+
+def make(options):
     model = prepare(options)
-    layers = adapt(model, options)
+    freeze(model)
+    layers = replace(model, lambda linear: BidoraLinear(linear, options.rank, options.lora_alpha / options.rank, options.axis))
     if options.adapter:
         fill(model, layers, options.adapter)
     model.train()
@@ -94,12 +60,12 @@ def main():
         torch.set_rng_state(after)
         for m, d, a, b in zip(upper, direct, plus, minus):
             m.grad = d - (a - b) / (2 * epsilon)
-        norm = torch.stack([m.grad.norm() for m in upper]).norm().item()
+        values = round_values(options, lower_loss, upper_loss, [m.grad for m in upper])
         upper_optimizer.step()
-        return {'lowerLoss': lower_loss.item(), 'upperLoss': upper_loss.item(), 'hypergradientNorm': norm}
+        return values
 
-    serve(round, lower=sum(p.numel() for p in lower), upper=sum(p.numel() for p in upper))
+    return round, {'lower': sum(p.numel() for p in lower), 'upper': sum(p.numel() for p in upper)}
 
 
 if __name__ == '__main__':
-    main()
+    main(__doc__, make, configure)

@@ -1,15 +1,14 @@
 """One LoRA training step by PEFT, as a user would write it: query and value, SDPA, dropout on, AdamW.
 
-Batches: { "train": [...] }. Prints { seconds, loss } a step.
+Batches: { "train": [...] } or { "lower": [...] }. Prints { seconds, loss } a step.
 """
 
 import peft
 import torch
-from protocol import arguments, batches, prepare, serve
+from protocol import batches, main, precision, prepare
 
 
-def main():
-    options = arguments(__doc__).parse_args()
+def make(options):
     model = prepare(options)
     if options.adapter:
         model = peft.PeftModel.from_pretrained(model, options.adapter, is_trainable=True)
@@ -19,17 +18,19 @@ def main():
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay)
-    train = batches(options)['train']
+    data = batches(options)
+    train = data.get('train') or data['lower']
 
     def step():
-        loss = model(**next(train)).loss
+        with precision(options):
+            loss = model(**next(train)).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         return {'loss': loss.item()}
 
-    serve(step, trained=sum(p.numel() for p in trained), peft=peft.__version__)
+    return step, {'trained': sum(p.numel() for p in trained), 'peft': peft.__version__}
 
 
 if __name__ == '__main__':
-    main()
+    main(__doc__, make)
