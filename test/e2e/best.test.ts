@@ -16,6 +16,7 @@ const validation = tinyExamples(14).map(({ text, label }, index) => ({
 /** A constant rate, so that a shorter run is the beginning of a longer one; dropout on, and a rate that overshoots. */
 const options: FitOptions = {
   batchSize: 8,
+  seed: 1, // one with which it ends early
   learningRate: 0.05,
   schedule: 'constant',
   warmupRatio: 0,
