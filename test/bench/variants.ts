@@ -37,6 +37,7 @@ const inFloat32: readonly RoundVariant[] = [
   { ...sampled, name: 'our sampled round, half the upper batch', upperFraction: 1 / 2 },
   { ...faithful, name: 'our shared round', round: 'shared' },
   { ...faithful, name: 'our first-order round', method: 'first-order' },
+  { ...faithful, name: 'our first-order round, half the upper batch', method: 'first-order', upperFraction: 1 / 2 },
 ]
 
 /** Every kind of round that is timed, the faithful one first. */
