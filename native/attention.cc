@@ -80,21 +80,16 @@ void Transpose(const float* from, const Piece& piece, float* to) {
 // Multiplies a row of weights by its mask.
 BIDORA_AVX2 void DropRow(float* row, const Work& work, const Piece& piece, int64_t query) {
   if (work.p == 0) return;
-  KeepRule rule(work.p);
-  const bool all = rule.bound > 0xFFFFFFFFull;
+  const KeepEight keep{KeepRule(work.p)};
   int64_t groups = (work.longest + kWords - 1) / kWords;
   // As if every token of every text asked, so that a first token alone has the mask that it has among all.
   int64_t place = (piece.text * work.heads + piece.head) * work.longest + query;
-  const __m256 scale = _mm256_set1_ps(static_cast<float>(rule.scale));
-  const __m256i flip = _mm256_set1_epi32(static_cast<int>(0x80000000u));
-  const __m256i bound = _mm256_xor_si256(_mm256_set1_epi32(static_cast<int>(static_cast<uint32_t>(rule.bound))), flip);
   for (int64_t c = 0; c < piece.padded; c += kWords) {
     __m256i words[4];
     Philox::WordsAvx2(work.key, static_cast<uint64_t>(place * groups + c / kWords), words);
     for (int part = 0; part < 4 && c + part * 8 < piece.padded; part++) {
-      __m256i kept = all ? _mm256_set1_epi32(-1) : _mm256_cmpgt_epi32(bound, _mm256_xor_si256(words[part], flip));
       float* at = row + c + part * 8;
-      _mm256_storeu_ps(at, _mm256_and_ps(_mm256_mul_ps(_mm256_loadu_ps(at), scale), _mm256_castsi256_ps(kept)));
+      _mm256_storeu_ps(at, keep(_mm256_loadu_ps(at), words[part]));
     }
   }
 }

@@ -8,7 +8,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -56,28 +56,24 @@ void MaskedRow(const T* x, const T* residual, T* out, int64_t cols, uint64_t fir
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) void MaskedRowAvx2(const float* x, const float* residual, float* out, int64_t cols,
                                                    uint64_t first_group, uint64_t key, const KeepRule& rule) {
-  const __m256 scale = _mm256_set1_ps(static_cast<float>(rule.scale));
-  // Signed comparison stands for the unsigned one after both sides are moved by 2^31; a bound of 2^32 keeps all.
-  const bool all = rule.bound > 0xFFFFFFFFull;
-  const __m256i flip = _mm256_set1_epi32(static_cast<int>(0x80000000u));
-  const __m256i bound = _mm256_xor_si256(_mm256_set1_epi32(static_cast<int>(static_cast<uint32_t>(rule.bound))), flip);
+  const KeepEight keep(rule);
   for (int64_t c = 0; c < cols; c += kWords) {
     __m256i words[4];
     Philox::WordsAvx2(key, first_group + static_cast<uint64_t>(c / kWords), words);
     for (int part = 0; part < 4; part++) {
-      __m256i kept = all ? _mm256_set1_epi32(-1) : _mm256_cmpgt_epi32(bound, _mm256_xor_si256(words[part], flip));
-      int64_t at = c + part * 8, n = cols - at;
-      if (n >= 8) {
-        __m256 y = _mm256_and_ps(_mm256_mul_ps(_mm256_loadu_ps(x + at), scale), _mm256_castsi256_ps(kept));
-        if (residual) y = _mm256_add_ps(y, _mm256_loadu_ps(residual + at));
+      int64_t at = c + part * 8, n = std::min<int64_t>(8, cols - at);
+      if (n <= 0) break;
+      alignas(32) float ends[2][8] = {};  // a line's last elements, filled up
+      bool whole = n == 8;
+      if (!whole) std::copy(x + at, x + at + n, ends[0]);
+      if (!whole && residual) std::copy(residual + at, residual + at + n, ends[1]);
+      __m256 y = keep(_mm256_loadu_ps(whole ? x + at : ends[0]), words[part]);
+      if (residual) y = _mm256_add_ps(y, _mm256_loadu_ps(whole ? residual + at : ends[1]));
+      if (whole) {
         _mm256_storeu_ps(out + at, y);
-        continue;
-      }
-      alignas(32) uint32_t keep[8];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(keep), kept);
-      for (int64_t i = 0; i < n; i++) {
-        float y = keep[i] ? x[at + i] * static_cast<float>(rule.scale) : 0.0f;
-        out[at + i] = residual ? y + residual[at + i] : y;
+      } else {
+        _mm256_store_ps(ends[0], y);
+        std::copy(ends[0], ends[0] + n, out + at);
       }
     }
   }

@@ -47,7 +47,7 @@ void Multiply(const float* x, const Panels& matrix, float* out, int64_t rows, in
   int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   int64_t parts = threads > 1 ? std::max<int64_t>(1, std::min<int64_t>(threads, rows / 64)) : 1;
   int64_t part_rows = ((rows + parts - 1) / parts + 15) / 16 * 16;
-  int64_t grain = std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, part_rows * inner * kPanel / 64));
+  int64_t grain = std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, part_rows * inner));
   at::parallel_for(0, panels * parts, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
       int64_t n = task / parts * kPanel, width = std::min(kPanel, outer - n);

@@ -87,4 +87,27 @@ struct KeepRule {
       : bound(static_cast<uint64_t>((1 - p) * 4294967296.0 + 0.5)), scale(p < 1 ? 1 / (1 - p) : 0) {}
 };
 
+#if defined(__x86_64__)
+// The same rule for eight elements at once.
+struct KeepEight {
+  __m256 scale;
+  __m256i bound;
+  __m256i flip;
+  bool all;
+
+  // Signed comparison stands for the unsigned one after both sides are moved by 2^31; a bound of 2^32 keeps all.
+  __attribute__((target("avx2"))) explicit KeepEight(const KeepRule& rule)
+      : scale(_mm256_set1_ps(static_cast<float>(rule.scale))),
+        bound(_mm256_set1_epi32(static_cast<int>(static_cast<uint32_t>(rule.bound) ^ 0x80000000u))),
+        flip(_mm256_set1_epi32(static_cast<int>(0x80000000u))),
+        all(rule.bound > 0xFFFFFFFFull) {}
+
+  // scale * x where it is kept, else 0.
+  __attribute__((target("avx2"))) __m256 operator()(__m256 x, __m256i words) const {
+    __m256i kept = all ? _mm256_set1_epi32(-1) : _mm256_cmpgt_epi32(bound, _mm256_xor_si256(words, flip));
+    return _mm256_and_ps(_mm256_mul_ps(x, scale), _mm256_castsi256_ps(kept));
+  }
+};
+#endif
+
 }  // namespace bidora

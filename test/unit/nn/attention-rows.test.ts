@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
-import { grad, jvp, noGrad } from '../../../lib/autograd/index.ts'
-import { Attention, type AttentionContext } from '../../../lib/nn/index.ts'
+import { forgetConstants, grad, jvp, noGrad } from '../../../lib/autograd/index.ts'
+import { Attention, type AttentionContext, dropout, frozenLinear } from '../../../lib/nn/index.ts'
 import { abs, indexSelect, randn, square, sub, sum } from '../../../lib/ops/index.ts'
-import { addon, getRngState, manualSeed, scope, setRngState, type Tensor, tensor } from '../../../lib/tensor/index.ts'
+import {
+  addon,
+  getNumThreads,
+  getRngState,
+  manualSeed,
+  scope,
+  setNumThreads,
+  setRngState,
+  type Tensor,
+  tensor,
+} from '../../../lib/tensor/index.ts'
 
 // Attention in rows without padding by the kernel of native/attention.cc, against the explicit way of libtorch's operators.
 
@@ -82,6 +92,50 @@ describe('nn/attention in rows', () => {
       const { first } = context.rows!
       const some = attention.forward(indexSelect(query, 0, first), key, value, context)
       assert.ok(largest(sub(indexSelect(all, 0, first), some)) < 1e-6)
+    })
+  })
+
+  it('passes on what is no number', () => {
+    scope(() => {
+      const context = contextOf([9, 2])
+      const [query, key, value] = [0, 1, 2].map(() => randn([11, 16])) as [Tensor, Tensor, Tensor]
+      const spoilt = tensor([[0], [Number.NaN], ...Array.from({ length: 9 }, () => [0])], { dtype: 'float32' })
+      const attention = new Attention(2)
+      const bad = (y: Tensor) => (y.tolist() as number[][]).map(row => row.every(Number.isNaN))
+      const all = attention.forward(query, key, value, context)
+      assert.ok(!bad(all).includes(true))
+      const ofQuery = bad(attention.forward(query.add(spoilt), key, value, context))
+      assert.deepEqual(
+        ofQuery,
+        ofQuery.map((_, row) => row === 1),
+      ) // its own row
+      const ofKey = bad(attention.forward(query, key.add(spoilt), value, context))
+      assert.deepEqual(
+        ofKey,
+        ofKey.map((_, row) => row < 9),
+      ) // every row of its text
+    })
+  })
+
+  it('gives the same bits with several threads, as dropout and frozen products do', () => {
+    scope(() => {
+      manualSeed(6)
+      const context = contextOf([70, 33, 90, 1])
+      const [query, key, value] = [0, 1, 2].map(() => randn([194, 64])) as [Tensor, Tensor, Tensor]
+      const weight = randn([300, 64])
+      for (const input of [query, key, value]) input.requiresGrad = true
+      const attention = new Attention(4, { dropout: 0.2 })
+      const state = getRngState()
+      const before = getNumThreads()
+      const [one, three] = [1, 3].map(threads => {
+        setNumThreads(threads)
+        setRngState(state)
+        const y = frozenLinear(dropout(attention.forward(query, key, value, context), 0.1), weight)
+        return [y, ...grad(sum(square(y)), [query, key, value])].map(x => x!.tolist())
+      })
+      setNumThreads(before)
+      assert.deepEqual(three, one)
+      forgetConstants(weight)
     })
   })
 
