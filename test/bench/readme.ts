@@ -6,14 +6,17 @@ import { root } from '../parity/golden.ts'
 import { renderLaws } from './curves/laws.ts'
 import { readCurves } from './curves/file.ts'
 import { renderFigures, renderSplit, renderTargets, replaceBetween } from './markdown.ts'
+import { renderQuality } from './quality/report.ts'
+import { readQuality } from './quality/results.ts'
 import { parseEntries, resultsFile } from './results.ts'
 
 const entries = parseEntries(readFileSync(resultsFile, 'utf8'))
 const bench = `${renderTargets(entries)}\n\n${renderFigures(entries)}`
 const marks = (name: string) => [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`] as const
 
-rewrite('README.md', { bench })
-rewrite('test/bench/README.md', { bench, split: renderSplit(entries), curves: renderLaws(readCurves()) })
+const quality = renderQuality(readQuality())
+rewrite('README.md', { bench, quality })
+rewrite('test/bench/README.md', { bench, split: renderSplit(entries), curves: renderLaws(readCurves()), quality })
 
 function rewrite(name: string, parts: Record<string, string>): void {
   const file = join(root, name)

@@ -1,0 +1,65 @@
+// node dist/test/bench/quality/run.js [--data DIR] [--datasets a,b] [--budget MINUTES]: makes the runs of the study that are
+// missing, one process, one thread, and writes all finished ones to results/quality.jsonl.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { compare } from '../../../lib/compare.ts'
+import { AbortError } from '../../../lib/errors.ts'
+import { findModel } from '../../../lib/setup/assets.ts'
+import { root } from '../../parity/golden.ts'
+import { common, datasets, seeds, variants } from './plan.ts'
+import { type QualityLine, qualityFile, readQuality } from './results.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: join(root, '../shared/data') },
+    datasets: { type: 'string', default: datasets.join() },
+    budget: { type: 'string' },
+  },
+})
+
+const stop = new AbortController()
+if (values.budget !== undefined) setTimeout(() => stop.abort(), Number(values.budget) * 60_000).unref()
+
+for (const dataset of values.datasets.split(',')) {
+  try {
+    const { runs, datasets: described } = await compare({
+      ...common,
+      model: findModel(),
+      datasets: [dataset],
+      data: values.data,
+      variants,
+      seeds,
+      jobs: 1,
+      threads: 1,
+      output: join(root, 'build/quality', dataset), // finished runs are kept there
+      signal: stop.signal,
+      onProgress({ kind, method, seed, score, finished, total, error }) {
+        if (kind === 'done' || kind === 'failed')
+          console.log(`[${finished}/${total}] ${dataset} ${method} seed ${seed}: ${score ?? error?.message}`)
+      },
+    })
+    const lines = runs.flatMap((run): QualityLine[] =>
+      run.status === 'done' && run.score !== null
+        ? [
+            {
+              dataset,
+              kind: run.method,
+              seed: run.seed,
+              metric: described[0]!.metric,
+              score: Number((run.score * 100).toFixed(3)),
+              searchSeconds: Math.round(run.time.search),
+              versions: run.versions,
+            },
+          ]
+        : [],
+    )
+    const others = readQuality().filter(line => line.dataset !== dataset)
+    const text = [...others, ...lines].map(line => `${JSON.stringify(line)}\n`).join('')
+    writeFileSync(qualityFile, text)
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error
+    console.log(error.message)
+    break
+  }
+}
