@@ -2,16 +2,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../parity/golden.ts'
 
-/** One run: its score in points, and what it took. */
+/** One run: its score in points, and how long it took. */
 export interface QualityLine {
   dataset: string
   kind: string
   seed: number
   metric: string
   score: number
-  /** Seconds of the search, on a machine that may have had other work. */
-  searchSeconds: number
-  versions: Readonly<Record<string, string>>
+  /** Seconds of the whole training, on a machine that may have had other work. */
+  seconds: number
 }
 
 export const qualityFile = join(root, 'test/bench/results/quality.jsonl')

@@ -22,8 +22,9 @@ const stop = new AbortController()
 if (values.budget !== undefined) setTimeout(() => stop.abort(), Number(values.budget) * 60_000).unref()
 
 for (const dataset of values.datasets.split(',')) {
+  const lines: QualityLine[] = []
   try {
-    const { runs, datasets: described } = await compare({
+    await compare({
       ...common,
       model: findModel(),
       datasets: [dataset],
@@ -34,32 +35,31 @@ for (const dataset of values.datasets.split(',')) {
       threads: 1,
       output: join(root, 'build/quality', dataset), // finished runs are kept there
       signal: stop.signal,
-      onProgress({ kind, method, seed, score, finished, total, error }) {
-        if (kind === 'done' || kind === 'failed')
-          console.log(`[${finished}/${total}] ${dataset} ${method} seed ${seed}: ${score ?? error?.message}`)
+      onProgress({ kind, method, seed, score, metric, seconds, finished, total, error }) {
+        if (kind === 'failed') console.log(`${dataset} ${method} seed ${seed}: ${error?.message}`)
+        if ((kind !== 'done' && kind !== 'kept') || score === undefined) return
+        const points = Number((score * 100).toFixed(3))
+        lines.push({
+          dataset,
+          kind: method!,
+          seed: seed!,
+          metric: metric!,
+          score: points,
+          seconds: Math.round(seconds!),
+        })
+        console.log(`[${finished}/${total}] ${dataset} ${method} seed ${seed}: ${points}`)
       },
     })
-    const lines = runs.flatMap((run): QualityLine[] =>
-      run.status === 'done' && run.score !== null
-        ? [
-            {
-              dataset,
-              kind: run.method,
-              seed: run.seed,
-              metric: described[0]!.metric,
-              score: Number((run.score * 100).toFixed(3)),
-              searchSeconds: Math.round(run.time.search),
-              versions: run.versions,
-            },
-          ]
-        : [],
-    )
-    const others = readQuality().filter(line => line.dataset !== dataset)
-    const text = [...others, ...lines].map(line => `${JSON.stringify(line)}\n`).join('')
-    writeFileSync(qualityFile, text)
   } catch (error) {
     if (!(error instanceof AbortError)) throw error
     console.log(error.message)
-    break
   }
+  const made = new Set(lines.map(keyOf))
+  const all = [...readQuality().filter(line => !made.has(keyOf(line))), ...lines]
+  writeFileSync(qualityFile, all.map(line => `${JSON.stringify(line)}\n`).join(''))
+  if (stop.signal.aborted) break
+}
+
+function keyOf({ dataset, kind, seed }: QualityLine): string {
+  return `${dataset} ${kind} ${seed}`
 }

@@ -12,8 +12,7 @@ function linesOf(differences: Readonly<Record<string, readonly number[]>>): Qual
         seed,
         metric: 'accuracy',
         score: 80 + seed + (kind === 'cheap' ? difference : 0),
-        searchSeconds: 1,
-        versions: {},
+        seconds: 1,
       })),
     ),
   )
