@@ -1,6 +1,6 @@
 import { Random } from '../../../lib/data/random.ts'
 import { hierarchicalBootstrap, summarize } from '../../../lib/statistics/index.ts'
-import { limits, reference } from './plan.ts'
+import { datasets, limits, reference, seeds } from './plan.ts'
 import type { QualityLine } from './results.ts'
 
 /** A kind against the faithful one: points of difference, pair by pair. */
@@ -55,13 +55,14 @@ export function renderQuality(lines: readonly QualityLine[]): string {
       if (scores.length === 0) return ''
       const { mean, spread } = summarize(scores)
       const difference = verdicts.get(kind)?.byDataset[name]
-      return `${mean.toFixed(1)} ± ${spread === undefined ? '-' : spread.toFixed(1)}${difference === undefined ? '' : ` (${signed(difference)})`}`
+      return `${mean.toFixed(1)}${spread === undefined ? '' : ` ± ${spread.toFixed(1)}`}${difference === undefined ? '' : ` (${signed(difference)})`}`
     })
     const verdict = verdicts.get(kind)
     const interval = verdict
       ? `${signed(verdict.mean)} [${signed(verdict.low)}, ${signed(verdict.high)}], ${verdict.pairs} pairs`
       : ''
-    return [kind, ...cells, interval, verdict ? (verdict.equal ? 'yes' : 'no') : '']
+    const whole = verdict?.pairs === datasets.length * seeds.length
+    return [kind, ...cells, interval, verdict ? (whole ? (verdict.equal ? 'yes' : 'no') : 'not known yet') : '']
   })
   const metricOf = (name: string) => lines.find(line => line.dataset === name)!.metric
   const head = [
