@@ -56,6 +56,7 @@ struct Piece {
   int64_t padded;                      // length rounded up to whole vectors
   const float *q, *k, *v;              // [asking or length, headDim], rows `hidden` apart
   int64_t hidden, dim;
+  bool asks_first;  // first tokens alone ask
 };
 
 Piece PieceAt(const Work& work, int64_t index, const float* q, const float* k, const float* v, int64_t hidden,
@@ -65,7 +66,7 @@ Piece PieceAt(const Work& work, int64_t index, const float* q, const float* k, c
   int64_t dim = hidden / work.heads, column = head * dim;
   int64_t asking_row = of_first ? text : begin;
   return {text, head, length, of_first ? 1 : length, (length + 7) / 8 * 8, q + asking_row * hidden + column,
-          k + begin * hidden + column, v + begin * hidden + column, hidden, dim};
+          k + begin * hidden + column, v + begin * hidden + column, hidden, dim, of_first};
 }
 
 // [length, dim] to [dim, padded], zeros at the end.
@@ -82,8 +83,9 @@ BIDORA_AVX2 void DropRow(float* row, const Work& work, const Piece& piece, int64
   if (work.p == 0) return;
   const KeepEight keep{KeepRule(work.p)};
   int64_t groups = (work.longest + kWords - 1) / kWords;
-  // As if every token of every text asked, so that a first token alone has the mask that it has among all.
-  int64_t place = (piece.text * work.heads + piece.head) * work.longest + query;
+  // The row that it has where the weights of all texts lie side by side, [texts, heads, asking, longest].
+  int64_t asking = piece.asks_first ? 1 : work.longest;
+  int64_t place = (piece.text * work.heads + piece.head) * asking + query;
   for (int64_t c = 0; c < piece.padded; c += kWords) {
     __m256i words[4];
     Philox::WordsAvx2(work.key, static_cast<uint64_t>(place * groups + c / kWords), words);

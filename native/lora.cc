@@ -39,14 +39,24 @@ at::Tensor TransposedTimes(const at::Tensor& x, const at::Tensor& y) {
   return result;
 }
 
+struct Added {
+  at::Tensor out;  // [rows, out]
+  at::Tensor low;  // z A^T: [rows, rank]
+};
+
+Added Forward(const at::Tensor& x, const std::optional<at::Tensor>& dropped, const Frozen& frozen, const at::Tensor& a,
+              const at::Tensor& b, double scaling) {
+  at::Tensor flat = x.contiguous(), z = dropped ? dropped->contiguous() : flat;
+  Added added{Product(flat, frozen, true), Times(z, a.t().contiguous())};
+  Times(added.low, at::mul(b.t(), scaling).contiguous(), added.out);
+  return added;
+}
+
 class LoraNode : public Function<LoraNode> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const std::optional<at::Tensor>& dropped,
                             const Frozen& frozen, const at::Tensor& a, const at::Tensor& b, double scaling) {
-    at::Tensor flat = x.contiguous(), z = dropped ? dropped->contiguous() : flat;
-    at::Tensor low = Times(z, a.t().contiguous());  // [rows, rank]
-    at::Tensor out = Product(flat, frozen, true);
-    Times(low, at::mul(b.t(), scaling).contiguous(), out);
+    auto [out, low] = Forward(x, dropped, frozen, a, b, scaling);
     // What was given, not a copy: a second derivative follows it.
     context->save_for_backward({dropped ? *dropped : x, a, b, low});
     context->saved_data["scaling"] = scaling;
@@ -110,7 +120,9 @@ napi_value LoraLinear(Environment& environment, const Napi::CallbackInfo& info) 
     throw ArgumentFailure{"loraA", "factors [rank, in] and [out, rank]", DescribeTensor(a)};
   std::optional<at::Tensor> z = dropped.defined() ? std::optional(dropped) : std::nullopt;
   return environment.Wrap(environment.RetryOutOfMemory([&] {
-    return LoraNode::apply(x, z, frozen, a, b, scaling);
+    bool graph = at::GradMode::is_enabled() && (x.requires_grad() || (z && z->requires_grad()) || a.requires_grad() ||
+                                                b.requires_grad());
+    return graph ? LoraNode::apply(x, z, frozen, a, b, scaling) : Forward(x, z, frozen, a, b, scaling).out;
   }));
 }
 

@@ -83,9 +83,9 @@ export class AdaptedLinear extends Module {
     this.dropout.training = linear.training
   }
 
-  /** `[..., in]` to `[..., out]` */
-  forward(input: Tensor): Tensor {
-    const options = this.dropout.active ? { dropout: (x: Tensor) => this.dropout.forward(x) } : {}
+  /** `[..., in]` to `[..., out]`; `rows` are the places of its rows for dropout (`DropoutPlace`). */
+  forward(input: Tensor, rows?: Tensor): Tensor {
+    const options = this.dropout.active ? { dropout: (x: Tensor) => this.dropout.forward(x, { rows }) } : {}
     return this.magnitude ? bidoraLinear(input, this as BidoraLayer, options) : loraLinear(input, this, options)
   }
 

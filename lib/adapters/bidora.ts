@@ -10,6 +10,11 @@ export interface BidoraLayer extends DirectionLayer, LoraLayer {
   magnitude: Tensor
 }
 
+export interface BidoraOptions extends LinearOptions {
+  /** `magnitude / ||V||` of every line, where the caller knows it: with constant parameters it is a constant. */
+  gain?: Tensor
+}
+
 /**
  * The layer with weight `W' = magnitude * V / ||V||`, V = weight + scaling * loraB loraA, g = magnitude / ||V||:
  *
@@ -28,9 +33,9 @@ export interface BidoraLayer extends DirectionLayer, LoraLayer {
  * @example
  * const y = bidoraLinear(x, { weight, bias, loraA, loraB, magnitude, scaling: 2, magnitudeAxis: 'out' })
  */
-export function bidoraLinear(x: Tensor, layer: BidoraLayer, options: LinearOptions = {}): Tensor {
+export function bidoraLinear(x: Tensor, layer: BidoraLayer, { gain: known, ...options }: BidoraOptions = {}): Tensor {
   checkMagnitude('bidoraLinear', layer)
-  const gain = gainOf(layer)
+  const gain = known ?? gainOf(layer)
   if (layer.magnitudeAxis === 'in') return loraLinear(cast(mul(x, gain), x.dtype), layer, options)
 
   // A 16-bit product times the float32 gain is float32 and rounded once, at the end: a gain near 1 keeps its digits.

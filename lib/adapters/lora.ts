@@ -20,6 +20,8 @@ export interface LoraLayer {
 export interface LinearOptions {
   /** Applied to what goes into the low-rank path alone; the frozen path gets the input as it is. */
   dropout?: (x: Tensor) => Tensor
+  /** The packed copy of the weight (`packWeight`), where the caller has one; float32 factors are assumed with it. */
+  packed?: Tensor
 }
 
 /**
@@ -32,22 +34,23 @@ export interface LinearOptions {
  * @returns `[..., out]`; under autocast in its type
  * @throws ShapeError where the tensors of the layer, or x, do not fit each other
  */
-export function loraLinear(x: Tensor, layer: LoraLayer, { dropout }: LinearOptions = {}): Tensor {
+export function loraLinear(x: Tensor, layer: LoraLayer, options: LinearOptions = {}): Tensor {
   const { weight, bias, loraA, loraB, scaling } = layer
   const [out, width] = checkFactors('loraLinear', layer)
   const { shape } = x
   if (shape.at(-1) !== width) throw mismatch('loraLinear', `x of shape [..., ${width}]`, shape)
 
-  const flat = reshape(x, [-1, width]) // [tokens, in]
-  const input = dropout ? dropout(flat) : flat
-  const packed = loraA.dtype === 'float32' && loraB.dtype === 'float32' ? packedWeight(flat, weight, bias) : undefined
-  if (packed) {
-    const y = addon().loraLinear(flat, dropout ? input : null, weight, packed, bias ?? null, loraA, loraB, scaling)
+  if (x.ndim !== 2) {
+    const y = loraLinear(reshape(x, [-1, width]), layer, options) // [tokens, out]
     return reshape(y, [...shape.slice(0, -1), out])
   }
+  const { dropout } = options
+  const input = dropout ? dropout(x) : x // [tokens, in]
+  const isWide = loraA.dtype === 'float32' && loraB.dtype === 'float32'
+  const packed = options.packed ?? (isWide ? packedWeight(x, weight, bias) : undefined)
+  if (packed) return addon().loraLinear(x, dropout ? input : null, weight, packed, bias ?? null, loraA, loraB, scaling)
   const low = linear(input, cast(loraA, x.dtype)) // [tokens, rank]
-  const y = addmm_(linear(flat, weight, bias ?? undefined), low, t(cast(loraB, low.dtype)), { alpha: scaling }) // [tokens, out]
-  return reshape(y, [...shape.slice(0, -1), out]) // [..., out]
+  return addmm_(linear(x, weight, bias ?? undefined), low, t(cast(loraB, low.dtype)), { alpha: scaling }) // [tokens, out]
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ArgumentError, TorchError } from '../errors.ts'
-import { detach } from '../ops/index.ts'
+import { detach, view } from '../ops/index.ts'
 import { addon, getRngState, scope, setRngState, Tensor } from '../tensor/index.ts'
 import { autocastOfNow } from './autocast.ts'
 import { frozenProductsOfNow } from './frozen-products.ts'
@@ -49,7 +49,10 @@ export function checkpoint(
       if (requires) leaf.requiresGrad = true
       return leaf
     })
-    const output = replay(() => enableGrad(() => underSameAutocast(() => withSameProducts(() => fn(...leaves)))))
+    // Views, no leaves: autocast keeps one cast copy of a leaf for all its uses, whose gradients would then be added in the
+    // narrow type, unlike those of the forward pass.
+    const given = () => leaves.map(leaf => (leaf.requiresGrad ? view(leaf, leaf.shape) : leaf))
+    const output = replay(() => enableGrad(() => underSameAutocast(() => withSameProducts(() => fn(...given())))))
     const all = [...leaves, ...parameters]
     const wanted = all.filter((_, i) => needed[i])
     const gradients = grad([output], wanted, { gradOutputs: [cotangent], allowUnused: true })

@@ -1,5 +1,5 @@
 import { ArgumentError, ShapeError } from '../errors.ts'
-import { arange, mul, ne, sub, to, view } from '../ops/index.ts'
+import { mul, ne, sub, to, view } from '../ops/index.ts'
 import { type DType, Tensor, tensor } from '../tensor/index.ts'
 import type { AttentionContext, TextRows } from '../nn/index.ts'
 
@@ -136,12 +136,10 @@ function checkPadded(batch: PaddedBatch, maxLength: number): void {
 
 /** What attention needs of a batch, for scores of `dtype`. */
 export function attentionContext(batch: Batch, dtype: DType): AttentionContext {
+  const rows = batch.layout === 'packed' ? { rows: batch.rows } : {}
+  if (batch.hasPadding === false) return rows
   const mask = batch.layout === 'packed' ? batch.rows.mask : batch.attentionMask
   const [texts, seq] = mask.shape as [number, number]
-  const first = arange(0, texts * seq, { step: seq, device: mask.device })
-  const rows =
-    batch.layout === 'packed' ? { rows: batch.rows, places: { all: batch.rows.placeOf, first } } : { places: { first } }
-  if (batch.hasPadding === false) return rows
   const kept = to(ne(mask, 0), { dtype }) // [batch, seq]
   const bias = mul(sub(kept, 1), hidden[dtype] ?? hidden.float32!) // 0 where kept
   return { ...rows, bias: view(bias, [texts, 1, 1, seq]) } // [batch, heads, query, key]

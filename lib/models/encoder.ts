@@ -42,10 +42,10 @@ export class SelfAttention extends Module {
   }
 
   /** `asking` are the tokens that ask, all or the first ones: their shape is that of the result. */
-  forward(input: Tensor, asking: Tensor, context: AttentionContext): Tensor {
-    const query = this.query.forward(asking)
-    const key = this.key.forward(input)
-    const value = this.value.forward(input)
+  forward(input: Tensor, asking: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
+    const query = this.query.forward(asking, placesOf(context, options))
+    const key = this.key.forward(input, context.rows?.placeOf)
+    const value = this.value.forward(input, context.rows?.placeOf)
     return this.attend.forward(query, key, value, context)
   }
 }
@@ -65,7 +65,7 @@ export class ResidualOutput extends Module {
 
   /** [..., in] and the residual [..., hidden] to [..., hidden]; `rows` are the places of its rows for dropout. */
   forward(input: Tensor, residual: Tensor, rows: Tensor | undefined): Tensor {
-    return this.layerNorm.forward(this.dropout.forward(this.dense.forward(input), { residual, rows }))
+    return this.layerNorm.forward(this.dropout.forward(this.dense.forward(input, rows), { residual, rows }))
   }
 }
 
@@ -82,7 +82,8 @@ export class SelfAttentionBlock extends Module {
 
   forward(input: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
     const asking = options.firstOnly ? firstTokens(input, context) : input
-    return this.output.forward(this.self.forward(input, asking, context), asking, placesOf(context, options))
+    const attended = this.self.forward(input, asking, context, options)
+    return this.output.forward(attended, asking, placesOf(context, options))
   }
 }
 
@@ -98,8 +99,8 @@ export class Intermediate extends Module {
   }
 
   /** [..., hidden] to [..., intermediate] */
-  forward(input: Tensor): Tensor {
-    return this.#activation(this.dense.forward(input))
+  forward(input: Tensor, rows: Tensor | undefined): Tensor {
+    return this.#activation(this.dense.forward(input, rows))
   }
 }
 
@@ -118,13 +119,14 @@ export class EncoderLayer extends Module {
 
   forward(input: Tensor, context: AttentionContext, options: LayerOptions = {}): Tensor {
     const attended = scope(() => this.attention.forward(input, context, options)) // frees queries, keys, scores
-    return this.output.forward(this.intermediate.forward(attended), attended, placesOf(context, options))
+    const rows = placesOf(context, options)
+    return this.output.forward(this.intermediate.forward(attended, rows), attended, rows)
   }
 }
 
-/** Where the rows of a layer's output lie in the batch. */
-function placesOf({ places }: AttentionContext, { firstOnly }: LayerOptions): Tensor | undefined {
-  return firstOnly ? places?.first : places?.all
+/** The places by which dropout tells the rows of a layer's output: of first tokens alone, one a text, their number is. */
+function placesOf({ rows }: AttentionContext, { firstOnly }: LayerOptions): Tensor | undefined {
+  return firstOnly ? undefined : rows?.placeOf
 }
 
 /** The stack of layers. */
@@ -163,14 +165,9 @@ function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, o
 
 /** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
 function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  const { bias, places, ...rest } = context
-  const ofPass = { ...(bias ? { bias } : {}), ...(places ? { first: places.first } : {}) }
-  const names = Object.keys(ofPass)
-  const run = (input: Tensor, ...tensors: Tensor[]) => {
-    const { first, ...mask } = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]))
-    return layer.forward(input, { ...rest, ...mask, ...(first ? { places: { ...places, first } } : {}) }, options)
-  }
-  return checkpoint(run, [hidden, ...Object.values(ofPass)], { parameters: layer.parameters() })
+  const { bias, ...rest } = context
+  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest, options)
+  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
 }
 
 /** Switches gradient checkpointing of every encoder in a model on or off: memory of one layer, for one more forward. */

@@ -1,6 +1,5 @@
 import {
   add,
-  arange,
   contiguous,
   indexSelect,
   matmul,
@@ -17,8 +16,10 @@ import { dropout } from './dropout.ts'
 import { Module } from './module.ts'
 
 /**
- * How attention is computed. `fused` is libtorch's scaled_dot_product_attention: fast, but on most devices without a
- * second derivative. `explicit` writes the softmax out and can be differentiated any number of times.
+ * How attention is computed. `fused` is a kernel of one pass, fast but without a second derivative: on the CPU our own for
+ * rows without padding (native/attention.cc), else libtorch's scaled_dot_product_attention, which draws no dropout of the
+ * environment's generator and gives way where weights are dropped. `explicit` writes the softmax out and can be
+ * differentiated any number of times.
  */
 export type AttentionKernel = 'fused' | 'explicit'
 
@@ -32,7 +33,7 @@ export interface TextRows {
   readonly mask: Tensor
   /** [texts * longest] int64, the row at each place of `mask`; any row where there is none. */
   readonly rowOf: Tensor
-  /** [rows] int64, the place in `mask` of each row. */
+  /** [rows] int64, the place in `mask` of each row; dropout tells rows by it, in every layout the same. */
   readonly placeOf: Tensor
 }
 
@@ -40,11 +41,6 @@ export interface TextRows {
 export interface AttentionContext {
   /** Added to the scores, broadcast to [batch, heads, query, key]; absent where every token sees every other. */
   readonly bias?: Tensor
-  /**
-   * The place of each row in the batch of texts side by side, for dropout: an example's masks are then the same in every
-   * layout. Of all rows (absent where that is their number), and of the first tokens.
-   */
-  readonly places?: { readonly all?: Tensor; readonly first: Tensor }
   /** Given where hidden states are [rows, hidden], without padding; else they are [batch, seq, hidden]. */
   readonly rows?: TextRows
 }
@@ -55,8 +51,8 @@ export function firstTokens(hiddenStates: Tensor, { rows }: AttentionContext): T
 }
 
 /**
- * softmax(query key^T / sqrt(headDim) + bias) value, with several heads ("Attention is all you need"). Dropout of the
- * weights is drawn from the environment's generator, so it takes the explicit way.
+ * softmax(query key^T / sqrt(headDim) + bias) value, with several heads ("Attention is all you need"). The key of the
+ * weights' dropout is drawn from the environment's generator; masks are the same whatever the kernel.
  */
 export class Attention extends Module {
   readonly heads: number
@@ -107,13 +103,7 @@ function explicitAttention(q: Tensor, k: Tensor, v: Tensor, context: AttentionCo
   const scaled = mul(q, 1 / Math.sqrt(q.shape[3]!)) // cheaper here than on [seq, seq]
   const scores = matmul(scaled, transpose(k, 2, 3)) // [batch, heads, seq, seq]
   const weights = softmax(context.bias ? add(scores, context.bias) : scores, -1)
-  return matmul(dropout(weights, p, { rows: placesOf(weights) }), v) // [batch, heads, seq, headDim]
-}
-
-/** Where the first tokens' weights lie among those of all tokens: their masks do not depend on who else asks. */
-function placesOf({ shape, device }: Tensor): Tensor | undefined {
-  const [batch, heads, asking, seq] = shape as [number, number, number, number]
-  return asking === seq ? undefined : arange(0, batch * heads * seq, { step: seq, device })
+  return matmul(dropout(weights, p), v) // [batch, heads, seq, headDim]
 }
 
 /** [rows, hidden] to [batch, seq, hidden]; what is there already stays. */

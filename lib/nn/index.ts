@@ -9,7 +9,7 @@ export {
 } from './attention.ts'
 export { Dropout, type DropoutPlace, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
-export { frozenLinear, packedWeight } from './frozen-linear.ts'
+export { frozenLinear } from './frozen-linear.ts'
 export * as init from './init.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear } from './linear.ts'
@@ -22,6 +22,7 @@ export {
   type Reduction,
 } from './loss.ts'
 export { type Layer, Module, type Placement } from './module.ts'
+export { canPack, packedLinear, packedWeight, packWeight } from './packed-weight.ts'
 export {
   buffer,
   isBuffer,

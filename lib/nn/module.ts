@@ -5,7 +5,7 @@ import { type DType, isFloating, Tensor } from '../tensor/index.ts'
 import { isBuffer, isParameter, takeRole } from './parameter.ts'
 
 /** A module that maps one tensor to one, as `Linear` and what stands in for it. */
-export type Layer = Module & { forward(input: Tensor): Tensor }
+export type Layer = Module & { forward(input: Tensor, rows?: Tensor): Tensor }
 
 /** Where the parameters of a new module lie. */
 export interface Placement {

@@ -1,10 +1,11 @@
-import { AdaptedLinear } from '../adapters/index.ts'
+import { AdaptedLinear, bidoraLinear, type BidoraLayer, loraLinear } from '../adapters/index.ts'
 import { gainOf } from '../adapters/norm.ts'
 import { noGrad } from '../autograd/index.ts'
-import { type Layer, Linear, Module } from '../nn/index.ts'
-import { addcmul, addmm_, linear, mul, reshape, t } from '../ops/index.ts'
+import { canPack, type Layer, Linear, Module, packedLinear, packWeight } from '../nn/index.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
-import { canPack, packedProduct, packWeight } from './packed-product.ts'
+
+/** Below this, a product costs no more than the call. */
+const leastFeatures = 64
 
 /** A linear layer at its weight's present value. */
 class PackedLinear extends Module {
@@ -14,11 +15,11 @@ class PackedLinear extends Module {
   constructor(layer: Linear) {
     super()
     this.#linear = layer
-    this.#packed = packWeight(layer.weight)
+    this.#packed = keep(packWeight(layer.weight))
   }
 
   forward(x: Tensor): Tensor {
-    return packedProduct(x, this.#linear.weight, this.#packed, this.#linear.bias)
+    return packedLinear(x, this.#linear.weight, this.#packed, this.#linear.bias)
   }
 
   override release(): void {
@@ -26,57 +27,31 @@ class PackedLinear extends Module {
   }
 }
 
-/**
- * An adapted layer at the present values of its parameters, unmerged. The formulas are those of `loraLinear` and
- * `bidoraLinear`, but the gain, magnitude / norm, is worked out once.
- */
+/** An adapted layer at the present values of its parameters, unmerged: the gain, magnitude / norm, is worked out once. */
 class PackedAdapted extends Module {
   readonly #layer: AdaptedLinear
   readonly #packed: Tensor
   /** [out] or [in]; undefined for LoRA. */
   readonly #gain: Tensor | undefined
-  /** loraB transposed, the same memory: [rank, out] */
-  readonly #loraBt: Tensor
 
   constructor(layer: AdaptedLinear) {
     super()
     this.#layer = layer
-    const { magnitude } = layer
-    this.#gain = magnitude ? keep(scope(() => gainOf({ ...directionOf(layer), magnitude }))) : undefined
-    this.#loraBt = keep(t(layer.loraB))
-    this.#packed = packWeight(layer.weight)
+    this.#gain = layer.magnitude ? keep(scope(() => gainOf(layer as BidoraLayer))) : undefined
+    this.#packed = keep(packWeight(layer.weight))
   }
 
   /** `[..., in]` to `[..., out]` */
   forward(input: Tensor): Tensor {
-    const { bias, magnitudeAxis } = this.#layer
-    const gain = this.#gain
-    if (gain && magnitudeAxis === 'in') return this.#product(mul(input, gain), bias)
-    if (!gain) return this.#product(input, bias)
-    const y = this.#product(input, null)
-    return bias ? addcmul(bias, y, gain) : mul(y, gain)
+    const packed = this.#packed
+    if (!this.#gain) return loraLinear(input, this.#layer, { packed })
+    return bidoraLinear(input, this.#layer as BidoraLayer, { packed, gain: this.#gain })
   }
 
   override release(): void {
     this.#packed.dispose()
     this.#gain?.dispose()
-    this.#loraBt.dispose()
   }
-
-  /** x weight^T + bias + s (x loraA^T) loraB^T */
-  #product(x: Tensor, bias: Tensor | null): Tensor {
-    const { weight, loraA, scaling } = this.#layer
-    if (x.ndim === 2) {
-      const y = packedProduct(x, weight, this.#packed, bias) // [tokens, out]
-      return addmm_(y, linear(x, loraA), this.#loraBt, { alpha: scaling })
-    }
-    const { shape } = x
-    return reshape(this.#product(reshape(x, [-1, shape.at(-1)!]), bias), [...shape.slice(0, -1), -1])
-  }
-}
-
-function directionOf({ weight, loraA, loraB, scaling, magnitudeAxis }: AdaptedLinear) {
-  return { weight, loraA, loraB, scaling, magnitudeAxis }
 }
 
 type Owner = Record<string, unknown>
@@ -146,8 +121,9 @@ function placesOf(model: Module): Place[] {
 }
 
 function isPackable(layer: unknown): layer is Linear | AdaptedLinear {
-  if (layer instanceof AdaptedLinear) return canPack(layer.weight) && layer.loraA.dtype === layer.weight.dtype
-  return layer instanceof Linear && canPack(layer.weight)
+  if (!(layer instanceof Linear || layer instanceof AdaptedLinear) || !canPack(layer.weight)) return false
+  if (layer instanceof AdaptedLinear && layer.loraA.dtype !== layer.weight.dtype) return false
+  return Math.min(...layer.weight.shape) >= leastFeatures
 }
 
 /** The bias is read at each use. */

@@ -28,10 +28,11 @@ export function roundOf({ round, curvatureFraction }: Settings): {
 }
 
 /**
- * A search step costs about as much as so many plain ones: in forwards and backwards of a whole batch, of the method
- * `finite-difference`.
+ * A search step costs about as much as so many plain ones: in forwards and backwards of a whole batch, of the methods
+ * `first-order` and `finite-difference`.
  */
-export function searchCost({ round, curvatureFraction }: Settings): number {
+export function searchCost({ hypergradient, round, curvatureFraction }: Settings): number {
+  if (hypergradient === 'first-order') return 2
   if (round === 'shared') return 3
   return round === 'sampled' ? 2 + 2 * curvatureFraction : 4
 }

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface, type Interface } from 'node:readline'
 import { join } from 'node:path'
 import { root } from '../parity/golden.ts'
+import { LineProcess } from './line-process.ts'
 
 /** What a twin prints for a step. */
 export type PeerStep = Record<string, number> & { seconds: number }
@@ -11,58 +10,32 @@ export const peerVersions: Record<string, string> = {}
 
 /** A Python twin that does one step each time it is told to, or `server.py` with several of them. */
 export class Peer {
-  readonly #process: ChildProcess
-  readonly #lines: Interface
-  readonly #waiting: ((line: string | Error) => void)[] = []
+  readonly #process: LineProcess
 
-  private constructor(child: ChildProcess) {
-    this.#process = child
-    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-    this.#lines.on('line', line => {
-      if (line.startsWith('{')) this.#waiting.shift()?.(line)
-    })
-    child.once('exit', code => {
-      for (const done of this.#waiting.splice(0)) done(new Error(`the peer ended with status ${code}`))
-    })
+  private constructor(started: LineProcess) {
+    this.#process = started
   }
 
   /** Starts test/bench/peers/SCRIPT and waits until it is ready. */
   static async start(python: string, script: string, args: readonly string[] = []): Promise<Peer> {
-    const child = spawn(python, [join(root, 'test/bench/peers', script), ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, PYTHONWARNINGS: 'ignore' },
-    })
-    const peer = new Peer(child)
-    const { versions } = JSON.parse(await peer.#answer()) as { versions?: Record<string, string> }
+    const path = join(root, 'test/bench/peers', script)
+    const started = new LineProcess({ command: python, args: [path, ...args], what: 'the peer' })
+    const { versions } = await started.answer<{ versions?: Record<string, string> }>()
     Object.assign(peerVersions, versions)
-    return peer
+    return new Peer(started)
   }
 
   async step(): Promise<PeerStep> {
-    return this.#send<PeerStep>('step')
+    return this.#process.ask<PeerStep>('step')
   }
 
   /** A question to `server.py`, as it describes them. */
   async ask<Answer = Record<string, unknown>>(question: Record<string, unknown>): Promise<Answer> {
-    return this.#send<Answer>(JSON.stringify(question))
+    return this.#process.ask<Answer>(JSON.stringify(question))
   }
 
   stop(): void {
-    this.#process.stdin?.end('quit\n')
-  }
-
-  async #send<Answer>(line: string): Promise<Answer> {
-    this.#process.stdin?.write(`${line}\n`)
-    return JSON.parse(await this.#answer()) as Answer
-  }
-
-  #answer(): Promise<string> {
-    return new Promise((done, failed) => {
-      this.#waiting.push(line => {
-        if (line instanceof Error) failed(line)
-        else done(line)
-      })
-    })
+    void this.#process.stop()
   }
 }
 

@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createInterface, type Interface } from 'node:readline'
+import { LineProcess } from '../line-process.ts'
 
 interface Answer {
   readonly seconds: number[]
@@ -21,21 +20,13 @@ export interface Entrant {
  * answered with the seconds of each text predicted alone, `{ "all": texts }` with the seconds of all and their log odds.
  */
 export class PredictionProcess {
-  readonly #child: ChildProcess
-  readonly #lines: Interface
-  readonly #waiting: ((line: string | Error) => void)[] = []
+  readonly #process: LineProcess
   /** Seconds from its start to its first prediction. */
-  startSeconds = 0
+  readonly startSeconds: number
 
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-    this.#lines.on('line', line => {
-      if (line.startsWith('{')) this.#waiting.shift()?.(line)
-    })
-    child.once('exit', code => {
-      for (const done of this.#waiting.splice(0)) done(new Error(`a process of prediction ended with status ${code}`))
-    })
+  private constructor(started: LineProcess, startSeconds: number) {
+    this.#process = started
+    this.startSeconds = startSeconds
   }
 
   static async start({ command, args, env = {} }: Entrant, threads: number): Promise<PredictionProcess> {
@@ -45,14 +36,11 @@ export class PredictionProcess {
       TOKENIZERS_PARALLELISM: 'false',
     }
     const start = performance.now()
-    const child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', process.env.BIDORA_BENCH_STDERR === '1' ? 'inherit' : 'ignore'],
-      env: { ...process.env, ...limits, PYTHONWARNINGS: 'ignore', ...env },
-    })
-    const made = new PredictionProcess(child)
-    await made.#answer()
-    made.startSeconds = (performance.now() - start) / 1e3
-    return made
+    const isLoud = process.env.BIDORA_BENCH_STDERR === '1'
+    const what = 'a process of prediction'
+    const started = new LineProcess({ command, args, env: { ...limits, ...env }, isLoud, what })
+    await started.answer()
+    return new PredictionProcess(started, (performance.now() - start) / 1e3)
   }
 
   async each(texts: readonly string[]): Promise<number[]> {
@@ -65,25 +53,16 @@ export class PredictionProcess {
 
   /** Resident memory in MiB: now (`VmRSS`) or at its peak so far (`VmHWM`). */
   memory(field: 'VmRSS' | 'VmHWM'): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    const status = readFileSync(`/proc/${this.#process.pid}/status`, 'utf8')
     return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024
   }
 
   /** Ends it, and waits until it has. */
   async stop(): Promise<void> {
-    const ended = new Promise(done => this.#child.once('exit', done))
-    this.#child.stdin?.end('quit\n')
-    await ended
+    await this.#process.stop()
   }
 
   async #ask(question: object): Promise<Answer> {
-    this.#child.stdin?.write(`${JSON.stringify(question)}\n`)
-    return JSON.parse(await this.#answer()) as Answer
-  }
-
-  #answer(): Promise<string> {
-    return new Promise((done, failed) => {
-      this.#waiting.push(line => (line instanceof Error ? failed(line) : done(line)))
-    })
+    return this.#process.ask<Answer>(JSON.stringify(question))
   }
 }

@@ -7,7 +7,7 @@ Batches: { "lower": [...], "upper": [...] }. Prints { seconds, lowerLoss, upperL
 
 import torch
 from bidora_layer import BidoraLinear
-from protocol import batches, fill, freeze, main, prepare, replace, round_arguments, round_values
+from protocol import batches, main, round_arguments, round_values, two_levels
 
 
 def configure(parser):
@@ -16,16 +16,7 @@ def configure(parser):
 
 
 def make(options):
-    model = prepare(options)
-    freeze(model)
-    layers = replace(model, lambda linear: BidoraLinear(linear, options.rank, options.lora_alpha / options.rank, options.axis))
-    if options.adapter:
-        fill(model, layers, options.adapter)
-    model.train()
-    upper = [layer.magnitude for layer in layers.values()]
-    lower = [p for p in model.parameters() if p.requires_grad and not any(p is m for m in upper)]
-    lower_optimizer = torch.optim.AdamW(lower, lr=options.learning_rate, weight_decay=options.weight_decay)
-    upper_optimizer = torch.optim.AdamW(upper, lr=options.upper_learning_rate, weight_decay=options.upper_weight_decay)
+    model, layers, lower, upper, lower_optimizer, upper_optimizer = two_levels(options, lambda linear: BidoraLinear(linear, options.rank, options.lora_alpha / options.rank, options.axis))
     data = batches(options)
 
     def magnitude_gradient(batch, vector, distance, copies, masks):

@@ -84,6 +84,21 @@ def replace(model, make):
     return layers
 
 
+def two_levels(options, make_layer):
+    """The model with BiDoRA layers, its layers, the parameters of both levels, and an optimiser for each."""
+    model = prepare(options)
+    freeze(model)
+    layers = replace(model, make_layer)
+    if options.adapter:
+        fill(model, layers, options.adapter)
+    model.train()
+    upper = [layer.magnitude for layer in layers.values()]
+    lower = [p for p in model.parameters() if p.requires_grad and not any(p is m for m in upper)]
+    lower_optimizer = torch.optim.AdamW(lower, lr=options.learning_rate, weight_decay=options.weight_decay)
+    upper_optimizer = torch.optim.AdamW(upper, lr=options.upper_learning_rate, weight_decay=options.upper_weight_decay)
+    return model, layers, lower, upper, lower_optimizer, upper_optimizer
+
+
 def fill(model, layers, folder):
     """Starts factors, magnitudes and head from an adapter folder in PEFT layout."""
     from safetensors.torch import load_file

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
 import { compareAll } from '../../../lib/compare/comparisons.ts'
-import type { ReportDataset, ReportRun } from '../../../lib/compare/types.ts'
+import type { ReportRun } from '../../../lib/compare/types.ts'
+import { reportDataset } from './report-dataset.ts'
 
-const dataset = (name: string, higherIsBetter = true): ReportDataset => ({
-  name,
-  metric: higherIsBetter ? 'accuracy' : 'loss',
-  higherIsBetter,
-  scoredOn: 'test',
-  problemType: 'single-label',
-  labels: ['a', 'b'],
-  parts: {},
-  warnings: [],
-})
+const dataset = (name: string, higherIsBetter = true) =>
+  reportDataset(name, higherIsBetter ? 'accuracy' : 'loss', higherIsBetter)
 
 /** Runs with these scores, seed by seed; undefined: failed. */
 function runsOf(scores: Record<string, Record<string, (number | null | undefined)[]>>): ReportRun[] {

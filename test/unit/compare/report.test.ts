@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { type ReportInput, reportOf } from '../../../lib/compare/report.ts'
 import type { PlannedRun, StoredRun } from '../../../lib/compare/runs.ts'
-import type { ReportDataset } from '../../../lib/compare/types.ts'
 import { DataError } from '../../../lib/errors.ts'
-
-const dataset = (name: string, metric: string, higherIsBetter = true): ReportDataset => ({
-  name,
-  metric,
-  higherIsBetter,
-  scoredOn: 'test',
-  problemType: 'single-label',
-  labels: ['a', 'b'],
-  parts: {},
-  warnings: [],
-})
+import type { ReportDataset } from '../../../lib/compare/types.ts'
+import { reportDataset as dataset } from './report-dataset.ts'
 
 /** What a run left, so much of it as the report reads. */
 const stored = (scores: Record<string, number>, trainable: number, seconds: number, peakBytes: number) =>

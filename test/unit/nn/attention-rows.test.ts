@@ -31,7 +31,6 @@ function contextOf(lengths: readonly number[]): AttentionContext {
   const kept = tensor(mask, { dtype: 'float32' })
   return {
     bias: kept.sub(1).mul(1e9).view([lengths.length, 1, 1, longest]),
-    places: { all: long(placeOf), first: long(lengths.map((_, text) => text * longest)) },
     rows: { lengths, first: long(first), mask: kept, rowOf: long(rowOf), placeOf: long(placeOf) },
   }
 }
@@ -68,6 +67,7 @@ describe('nn/attention in rows', () => {
               attention.kernel = kernel
               setRngState(state)
               const y = attention.forward(query, key, value, context)
+              assert.equal(/AttentionNode/.test(String(addon().gradientNode(y))), kernel === 'fused')
               return [y, ...grad(y, inputs, { gradOutputs: [along] })] as Tensor[]
             }
             const [got, expected] = [run('fused'), run('explicit')]
@@ -80,20 +80,6 @@ describe('nn/attention in rows', () => {
       }
     }
   }
-
-  it('gives a first token the masks that it has among all', () => {
-    scope(() => {
-      const context = contextOf([4, 2])
-      const [query, key, value] = [0, 1, 2].map(() => randn([6, 16])) as [Tensor, Tensor, Tensor]
-      const attention = new Attention(2, { dropout: 0.5 })
-      const state = getRngState()
-      const all = attention.forward(query, key, value, context)
-      setRngState(state)
-      const { first } = context.rows!
-      const some = attention.forward(indexSelect(query, 0, first), key, value, context)
-      assert.ok(largest(sub(indexSelect(all, 0, first), some)) < 1e-6)
-    })
-  })
 
   it('passes on what is no number', () => {
     scope(() => {
@@ -122,7 +108,7 @@ describe('nn/attention in rows', () => {
       manualSeed(6)
       const context = contextOf([70, 33, 90, 1])
       const [query, key, value] = [0, 1, 2].map(() => randn([194, 64])) as [Tensor, Tensor, Tensor]
-      const weight = randn([300, 64])
+      const weight = randn([4096, 64]) // large enough that its product is shared out
       for (const input of [query, key, value]) input.requiresGrad = true
       const attention = new Attention(4, { dropout: 0.2 })
       const state = getRngState()

@@ -9,7 +9,7 @@ import {
   narrowFrozenProducts,
   noGrad,
 } from '../../../lib/autograd/index.ts'
-import { frozenLinear, packedWeight } from '../../../lib/nn/index.ts'
+import { canPack, frozenLinear, packedWeight } from '../../../lib/nn/index.ts'
 import { abs, add, addmm, fill_, linear, matmul, mul, randn, square, sub, sum, t, to } from '../../../lib/ops/index.ts'
 import { loraLinear } from '../../../lib/adapters/index.ts'
 import { addon, manualSeed, memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
@@ -35,20 +35,32 @@ const sizes = [
   [33, 70, 2100],
 ] as const
 
+/** A frozen weight with its bias, an input that trains, and a cotangent of the product. */
+function operands([rows, width, out]: readonly [number, number, number], seed: number) {
+  manualSeed(seed)
+  const [weight, bias, x, along] = [
+    randn([out, width]),
+    randn([out]),
+    trained(randn([rows, width])),
+    randn([rows, out]),
+  ]
+  assert.ok(packedWeight(x, weight, bias), 'the packed way is taken')
+  return { weight, bias, x, along }
+}
+
+/** Skips where another way is taken on this machine. */
+function needsPacking(this: Mocha.Context): void {
+  if (!scope(() => canPack(tensor([[1]])))) this.skip()
+}
+
 describe('nn/frozenLinear', () => {
-  before(function () {
-    if (!scope(() => addon().canPack(tensor([[1]])))) this.skip() // another way is taken on this machine
-  })
+  before(needsPacking)
 
   for (const [rows, width, out] of sizes) {
     it(`${rows} rows, ${width} to ${out}: equals linear, with gradients of first and second order`, () => {
       scope(() => {
-        manualSeed(1)
-        const weight = randn([out, width])
-        const bias = randn([out])
-        const x = trained(randn([rows, width]))
-        const along = trained(randn([rows, out]))
-        assert.ok(packedWeight(x, weight, bias))
+        const { weight, bias, x, along } = operands([rows, width, out], 1)
+        along.requiresGrad = true
         for (const given of [bias, null]) {
           const reference = given ? linear(x, weight, given) : linear(x, weight)
           const y = frozenLinear(x, weight, given)
@@ -120,20 +132,14 @@ describe('nn/frozenLinear', () => {
 })
 
 describe('nn/frozenLinear in bfloat16', () => {
-  before(function () {
-    if (!scope(() => addon().canPack(tensor([[1]])))) this.skip()
-  })
+  before(needsPacking)
 
   const narrow = (x: Tensor) => to(to(x, { dtype: 'bfloat16' }), { dtype: 'float64' })
 
   for (const [rows, width, out] of sizes) {
     it(`${rows} rows, ${width} to ${out}: the product of rounded operands, rounded once, and its gradient`, () => {
       scope(() => {
-        manualSeed(4)
-        const weight = randn([out, width])
-        const bias = randn([out])
-        const x = trained(randn([rows, width]))
-        const along = randn([rows, out])
+        const { weight, bias, x, along } = operands([rows, width, out], 4)
         const y = narrowFrozenProducts(() => frozenLinear(x, weight, bias))
         assert.equal(y.dtype, 'float32')
         const product = matmul(narrow(x.detach()), t(narrow(weight)))
@@ -168,24 +174,23 @@ describe('nn/frozenLinear in bfloat16', () => {
 })
 
 describe('adapters/loraLinear with a packed weight', () => {
+  before(needsPacking)
+
   const rank = 3
   for (const [rows, width, out] of sizes) {
     for (const dropped of [false, true]) {
       it(`${rows} rows, ${width} to ${out}${dropped ? ', with dropout' : ''}: value and gradients of the plain products`, () => {
         scope(() => {
-          manualSeed(2)
-          const weight = randn([out, width])
-          const bias = randn([out])
-          const x = trained(randn([rows, width]))
+          const { weight, bias, x, along } = operands([rows, width, out], 2)
           const loraA = trained(randn([rank, width]))
           const loraB = trained(randn([out, rank]))
           const mask = randn([rows, width])
-          const along = randn([rows, out])
           const layer = { weight, bias, loraA, loraB, scaling: 1.5 }
           const y = loraLinear(x, layer, dropped ? { dropout: z => mul(z, mask) } : {})
           const z = dropped ? mul(x, mask) : x
           const plain = addmm(linear(x, weight, bias), linear(z, loraA), t(loraB), { alpha: 1.5 })
           near(y, plain, 'value')
+          assert.match(String(addon().gradientNode(y)), /LoraNode/)
           const got = grad(y, [x, loraA, loraB], { gradOutputs: [along] })
           const expected = grad(plain, [x, loraA, loraB], { gradOutputs: [along] })
           for (const [i, name] of ['x', 'loraA', 'loraB'].entries()) near(got[i]!, expected[i]!, name, 3e-6)

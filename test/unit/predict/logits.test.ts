@@ -3,11 +3,10 @@ import { prepareModel, type TuningSettings, trainableParameters } from '../../..
 import { noGrad } from '../../../lib/autograd/index.ts'
 import { AbortError } from '../../../lib/errors.ts'
 import { type SequenceClassifier, toBatch } from '../../../lib/models/index.ts'
-import { linear, randn } from '../../../lib/ops/index.ts'
+import { randn } from '../../../lib/ops/index.ts'
 import { Linear } from '../../../lib/nn/index.ts'
 import { logitsOf, PackedLayers } from '../../../lib/predict/index.ts'
 import { batchesOf } from '../../../lib/predict/logits.ts'
-import { packedProduct, packWeight } from '../../../lib/predict/packed-product.ts'
 import { memoryStats, scope } from '../../../lib/tensor/index.ts'
 import { type EncodedIds, type PadOptions, padBatch } from '../../../lib/text/index.ts'
 import { tinyModel } from '../models/tiny.ts'
@@ -142,28 +141,5 @@ describe('predict/logits', () => {
     assert.deepEqual(of([200, 300, 100, 600, 212], 64), [[600], [300, 212], [200, 100]])
     assert.deepEqual([...batchesOf([], 4)], [])
     assert.deepEqual([...batchesOf([textOf(4), textOf(4), textOf(4)], 2)], [[0, 1], [2]])
-  })
-})
-
-describe('predict/packed-product', () => {
-  it('is linear, for every number of rows, with a bias and without', () => {
-    scope(() =>
-      noGrad(() => {
-        const [weight, bias] = [randn([96, 64]), randn([96])]
-        const packed = packWeight(weight)
-        for (const rows of [1, 7, 8, 24, 33, 64, 96]) {
-          for (const input of [randn([rows, 64]), randn([2, rows, 64])]) {
-            const distance = (of: typeof bias | null) =>
-              packedProduct(input, weight, packed, of)
-                .sub(linear(input, weight, of ?? undefined))
-                .abs()
-                .max()
-                .item()
-            assert.ok(Number(distance(bias)) <= 1e-4 && Number(distance(null)) <= 1e-4, `${input.shape}`)
-          }
-        }
-        packed.dispose()
-      }),
-    )
   })
 })

@@ -66,8 +66,14 @@ describe('settings of the rounds', () => {
   it('say what a round costs in passes', () => {
     const cost = (fit: object) => searchCost(settings(fit))
     assert.deepEqual(
-      [{}, { round: 'shared' }, { round: 'sampled' }, { round: 'sampled', curvatureFraction: 0.5 }].map(cost),
-      [4, 3, 2.25, 3],
+      [
+        {},
+        { hypergradient: 'first-order' },
+        { round: 'shared' },
+        { round: 'sampled' },
+        { round: 'sampled', curvatureFraction: 0.5 },
+      ].map(cost),
+      [4, 2, 3, 2.25, 3],
     )
   })
 })
