@@ -8,19 +8,23 @@ import { tinyExamples } from './tiny-model.ts'
 import { assertSameRun, diesAt, fitTiny, killAt, stopAfter, weightsOf as weightsIn } from './tiny-runs.ts'
 
 const examples = tinyExamples(60)
-/** Two thirds of the labels are wrong, so that after a while more training makes the loss worse. */
-const validation = tinyExamples(14).map(({ text, label }, index) => ({
+/** Every fourth label is wrong, so that a model which grows sure of the right ones loses by it. */
+const validation = tinyExamples(15).map(({ text, label }, index) => ({
   text,
-  label: index % 3 > 0 ? (label === 'ham' ? 'spam' : 'ham') : label,
+  label: index % 4 === 2 ? (label === 'ham' ? 'spam' : 'ham') : label,
 }))
-/** A constant rate, so that a shorter run is the beginning of a longer one; dropout on, and a rate that overshoots. */
+/*
+ * A constant rate, so that a shorter run is the beginning of a longer one; dropout on. The loss falls and rises again
+ * so smoothly that the place of its least value (step 24, 0.004 below its neighbours) does not hang on how a machine
+ * rounds: at three times this rate it does.
+ */
 const options: FitOptions = {
   batchSize: 8,
-  seed: 1, // one with which it ends early
-  learningRate: 0.05,
+  seed: 2,
+  learningRate: 0.01,
   schedule: 'constant',
   warmupRatio: 0,
-  retrainSteps: 24,
+  retrainSteps: 36,
   logEvery: 5,
   evalEvery: 3,
   saveEvery: 4,
@@ -64,10 +68,10 @@ describe('the best weights and the early end', function () {
     const losses = lossesOf(report)
     assert.deepEqual(
       losses.map(({ step }) => step),
-      [3, 6, 9, 12, 15, 18, 21, 24],
+      [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36],
     )
     const best = losses.reduce((least, entry) => (entry.loss < least.loss ? entry : least))
-    assert.ok(best.step < 24, 'the last evaluation must not be the best, or the test shows nothing')
+    assert.ok(best.step > 3 && best.step < 36, 'neither the first nor the last evaluation must be the best, or the test shows nothing')
     assert.deepEqual(report.best, { step: best.step, metric: 'loss' })
     assert.equal(report.metrics.validation!.loss, best.loss)
     assert.deepEqual(again, report.metrics.validation)
@@ -76,7 +80,7 @@ describe('the best weights and the early end', function () {
     const results = JSON.parse(readFileSync(join(place('best'), 'run', 'results.json'), 'utf8'))
     assert.deepEqual(results.best, report.best)
     const checkpoints = readdirSync(join(place('best'), 'run', 'checkpoints')).sort()
-    assert.deepEqual(checkpoints, [`step-${best.step}`, 'step-24'].sort(), 'the best and the last one stay')
+    assert.deepEqual(checkpoints, [`step-${best.step}`, 'step-36'].sort(), 'the best and the last one stay')
   })
 
   it('without an output it does the same', async () => {
@@ -101,7 +105,7 @@ describe('the best weights and the early end', function () {
     const best = losses.indexOf(Math.min(...losses))
     assert.equal(losses.length, best + 3)
     assert.equal(report.steps.retrain, 3 * losses.length)
-    assert.ok(report.steps.retrain < 24)
+    assert.ok(report.steps.retrain < 36)
     assert.equal(report.best, undefined)
     assert.equal(report.metrics.validation!.loss, losses.at(-1))
     await fit('as-long', { retrainSteps: report.steps.retrain })
@@ -116,8 +120,8 @@ describe('the best weights and the early end', function () {
   it('killed anywhere and resumed, it ends with the same bits', async () => {
     const watched = { loadBest: true, patience: 3 }
     const { report: whole } = await fit('whole', watched)
-    assert.ok(whole.steps.retrain < 24)
-    for (const wanted of [2, 4, 6, 8, 10]) {
+    assert.ok(whole.steps.retrain < 36)
+    for (const wanted of [2, 5, 9, 13, 16]) {
       const name = `killed-${wanted}`
       const more = { ...watched, resume: true }
       await diesAt(wanted, hooks => fit(name, more, hooks))
@@ -129,7 +133,7 @@ describe('the best weights and the early end', function () {
 
   it('stopped anywhere, in an evaluation too, and resumed, it ends with the same bits', async () => {
     const watched = { loadBest: true, patience: 3 }
-    for (const questions of [5, 7, 11, 14]) {
+    for (const questions of [5, 11, 20, 33]) {
       const name = `stopped-${questions}`
       await stopAfter(questions, hooks => fit(name, watched, hooks))
       await fit(name, { ...watched, resume: true })
