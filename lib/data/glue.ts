@@ -1,24 +1,18 @@
 import { type BidoraError, DataError, FormatError } from '../errors.ts'
-import type { Dataset, DatasetEntry, DatasetOptions } from './dataset.ts'
+import type { Dataset, DatasetEntry, DatasetOptions, PartName } from './dataset.ts'
 import { type Folder, fileIn, findFolder } from './dataset-folder.ts'
 import { checkText, type Example, type Label, show } from './examples.ts'
-import {
-  type GlueColumn,
-  type GlueFile,
-  type GluePart,
-  type GluePartName,
-  type GlueTask,
-  glueTasks,
-} from './glue-tasks.ts'
+import { type GlueColumn, type GlueFile, type GluePart, type GlueTask, glueTasks } from './glue-tasks.ts'
 import { raggedRow, type Row } from './rows.ts'
 import { parseScore } from './score.ts'
 import { readTsv } from './tsv.ts'
 
 /** GLUE's tasks by name. Labels are as the files have them: 0 and 1, or names; scores are numbers from 0 to 5. */
-export const glueEntries: readonly DatasetEntry[] = glueTasks.map(task => ({
+export const glueEntries = glueTasks.map(task => ({
   name: task.name,
-  load: (dir, options) => loadTask(task, dir, options),
-}))
+  task: 'text-classification' as const,
+  load: (dir: string, options: DatasetOptions) => loadTask(task, dir, options),
+})) satisfies readonly DatasetEntry[]
 
 interface LoadedPart {
   examples: Example[]
@@ -28,9 +22,9 @@ interface LoadedPart {
 
 async function loadTask(task: GlueTask, dir: string, options: DatasetOptions): Promise<Dataset> {
   const folder = await findFolder(dir, task.name)
-  const loaded: Partial<Record<GluePartName, LoadedPart>> = {}
-  const missing: Partial<Record<GluePartName, string>> = {}
-  for (const [name, part] of Object.entries(task.parts) as [GluePartName, GluePart][]) {
+  const loaded: Partial<Record<PartName, LoadedPart>> = {}
+  const missing: Partial<Record<PartName, string>> = {}
+  for (const [name, part] of Object.entries(task.parts) as [PartName, GluePart][]) {
     const files = part.alternatives.find(each => each.every(file => fileIn(folder, file.name) !== undefined))
     if (files === undefined) missing[name] = fileNames(part)
     else loaded[name] = await loadPart(task, part, files, folder, options)
@@ -44,7 +38,7 @@ async function loadTask(task: GlueTask, dir: string, options: DatasetOptions): P
     )
   }
   // A test part with labels is more than most of GLUE has; without one a data set is whole.
-  const needed = (['train', 'validation'] as const).filter(name => missing[name] !== undefined)
+  const needed = (Object.keys(missing) as PartName[]).filter(name => name !== 'test')
   return {
     train: loaded.train?.examples,
     validation: loaded.validation?.examples,
@@ -102,6 +96,7 @@ async function loadPart(
   const rows = examples.length + problems.length
   const names = files.map(file => file.name).join(' and ')
   const warnings = problems.map(problem => `${problem.message} [skipped]`)
+  for (const { name, caution } of files) if (caution !== undefined) warnings.push(`${task.name}: ${name} is ${caution}`)
   const partial = rows < part.rows
   if (partial) warnings.push(`${task.name}: ${names} holds ${rows} of the official ${part.rows} rows`)
   return { examples, warnings, partial }
