@@ -1,5 +1,6 @@
 import type { MetricName, ProblemType } from '../metrics/task-metrics.ts'
 import type { PartName } from './dataset.ts'
+import type { PartFiles } from './dataset-parts.ts'
 
 /** A column by the name in the header, or by its place from 0 where there is no header. */
 export type GlueColumn = string | number
@@ -16,12 +17,8 @@ export interface GlueFile {
   caution?: string | undefined
 }
 
-/** A part: the first of the alternatives whose files are all there is read, its files one after the other. */
-export interface GluePart {
-  /** Rows of the official part. */
-  rows: number
-  alternatives: readonly (readonly GlueFile[])[]
-}
+/** Files that hold a part. */
+export type GluePart = PartFiles<GlueFile>
 
 /** One task of GLUE. */
 export interface GlueTask {

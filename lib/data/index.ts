@@ -1,5 +1,6 @@
 export type { DataSource } from './bytes.ts'
 export { type Columns, findColumns, type NamedColumns } from './columns.ts'
+export { type ConllOptions, readConll } from './conll.ts'
 export { type CsvOptions, readCsv } from './csv.ts'
 export type { AnyDataset, Dataset, DatasetInfo, DatasetOptions, PartName } from './dataset.ts'
 export { requirePart, requireTask } from './dataset.ts'
@@ -8,6 +9,7 @@ export type {
   ExampleOf,
   ExampleOptions,
   GenerationExample,
+  InputOf,
   Label,
   Rows,
   Task,
