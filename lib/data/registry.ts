@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts'
 import type { AnyDataset, Dataset, DatasetEntry } from './dataset.ts'
+import { e2eEntry } from './e2e.ts'
 import type { Task } from './examples.ts'
 import { glueEntries } from './glue.ts'
 import { hint } from './nearest.ts'
@@ -7,7 +8,12 @@ import { spamassassinEntry } from './spamassassin.ts'
 import { tokenEntries } from './token-datasets.ts'
 
 /** Every data set that can be loaded by name: one line each. */
-const entries = [spamassassinEntry, ...glueEntries, ...tokenEntries] as const satisfies readonly DatasetEntry[]
+const entries = [
+  spamassassinEntry,
+  ...glueEntries,
+  ...tokenEntries,
+  e2eEntry,
+] as const satisfies readonly DatasetEntry[]
 
 type Entry = (typeof entries)[number]
 
@@ -25,7 +31,6 @@ export type DatasetNamed<N extends string> = {
 
 /** Names that later versions will know, with what they wait for. */
 const later: Readonly<Record<string, string>> = {
-  e2e: 'text generation',
   'reuters21578-modapte': 'the reader of Reuters-21578',
   'reuters21578-modhayes': 'the reader of Reuters-21578',
   'reuters21578-modlewis': 'the reader of Reuters-21578',
