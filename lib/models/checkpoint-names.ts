@@ -9,24 +9,29 @@ export interface NamePlan {
   readonly ignored: readonly string[]
 }
 
-/** Heads of other tasks, beside this task's own; a new head replaces them all. */
-const otherHeads = /^(qa_outputs|score|pre_classifier)\./
+/** Heads of this task and of others; a new head replaces them all. */
+const heads = /^(classifier|qa_outputs|score|pre_classifier)\./
+/** How names of an encoder alone begin, where its family says nothing else. */
+const encoderParts = /^(embeddings|encoder|pooler)\./
 
 /**
  * Translates the names of a checkpoint into paths of a model. Besides the rule of `toModulePath` there are exactly these
  * allowances: a checkpoint of the encoder alone lacks the family's prefix; layer norms of checkpoints that once came from
  * TensorFlow have gamma and beta; the family's `ignorable` names; and, where `newHead` asks for it, any head.
  */
-export function planNames(names: Iterable<string>, family: ModelFamily, newHead: boolean): NamePlan {
+export function planNames(
+  names: Iterable<string>,
+  family: Pick<ModelFamily, 'prefix' | 'parts' | 'ignorable'>,
+  newHead: boolean,
+): NamePlan {
   const all = [...names]
   const prefix = `${family.prefix}.`
   const encoderAlone = !all.some(name => name.startsWith(prefix))
   const sources = new Map<string, string>()
   const ignored: string[] = []
   for (const name of all) {
-    const full = encoderAlone && /^(embeddings|encoder|pooler)\./.test(name) ? prefix + name : name
-    const isHead = full.startsWith('classifier.') || otherHeads.test(full)
-    if (family.ignorable.some(pattern => pattern.test(full)) || (newHead && isHead)) {
+    const full = encoderAlone && (family.parts ?? encoderParts).test(name) ? prefix + name : name
+    if (family.ignorable.some(pattern => pattern.test(full)) || (newHead && heads.test(full))) {
       ignored.push(name)
       continue
     }

@@ -5,9 +5,17 @@ import { activationNames } from '../nn/index.ts'
 /** What the outputs of a classifier mean. */
 export type ProblemType = 'single-label' | 'regression' | 'multi-label'
 
-/** Sizes and switches of an encoder with its head, as read from `config.json` (whose names are in snake_case). */
-export interface EncoderConfig {
+/** What the configuration of every model says, as read from `config.json` (whose names are in snake_case). */
+export interface ModelConfig {
   readonly modelType: string
+  readonly initializerRange: number
+  /** Names of a classifier's outputs in order, one for a regression. */
+  readonly labels: readonly string[]
+  readonly problemType: ProblemType
+}
+
+/** Sizes and switches of an encoder with its head. */
+export interface EncoderConfig extends ModelConfig {
   readonly vocabSize: number
   readonly hiddenSize: number
   readonly numHiddenLayers: number
@@ -19,25 +27,25 @@ export interface EncoderConfig {
   readonly classifierDropout: number | undefined
   readonly maxPositionEmbeddings: number
   readonly typeVocabSize: number
-  readonly initializerRange: number
   readonly layerNormEps: number
   readonly padTokenId: number | undefined
-  /** Names of the outputs in order, one for a regression. */
-  readonly labels: readonly string[]
-  readonly problemType: ProblemType
 }
 
-type Check = readonly [expected: string, passes: (value: unknown) => boolean]
+/** What a field has to be: in words, and as a test. */
+export type Check = readonly [expected: string, passes: (value: unknown) => boolean]
 
-const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
-const token: Check = [
+export const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
+export const token: Check = [
   'a whole number from 0 or null',
   value => value === null || (Number.isSafeInteger(value) && (value as number) >= 0),
 ]
-const probability: Check = ['a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]
+export const probability: Check = [
+  'a number from 0 to 1',
+  value => typeof value === 'number' && value >= 0 && value <= 1,
+]
 const optionalProbability: Check = ['a number from 0 to 1 or null', value => value === null || probability[1](value)]
-const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
-const knownActivation: Check = [
+export const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
+export const knownActivation: Check = [
   `one of ${activationNames.join(', ')}`,
   value => activationNames.includes(value as string),
 ]
@@ -63,8 +71,10 @@ const fields = {
 /** Default of every field, as transformers has it for the model type. */
 export type ConfigDefaults = Readonly<Record<keyof typeof fields, number | string | null>>
 
-/** Switches that change the arithmetic and are not implemented: key on disk, allowed values, what the other values mean. */
-const switches: readonly (readonly [key: string, allowed: (value: unknown) => boolean, meaning: string])[] = [
+/** A switch that changes the arithmetic and is not implemented: key on disk, allowed values, what the other values mean. */
+export type Switch = readonly [key: string, allowed: (value: unknown) => boolean, meaning: string]
+
+const switches: readonly Switch[] = [
   ['position_embedding_type', value => value === 'absolute', 'relative positions'],
   ['is_decoder', value => value === false, 'a decoder'],
   ['add_cross_attention', value => value === false, 'cross-attention'],
@@ -91,6 +101,36 @@ export function problemTypeOnDisk(problemType: ProblemType): string {
  * @throws ConfigError that lists every wrong field together.
  */
 export function readEncoderConfig(json: JsonObject, defaults: ConfigDefaults, where: string): EncoderConfig {
+  const form = { fields, defaults, switches, where }
+  return readConfig(json, form, (values, problems) => {
+    const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
+    if (hiddenSize! % numAttentionHeads! !== 0) {
+      problems.push(`hidden_size: expected a multiple of num_attention_heads ${numAttentionHeads}, got ${hiddenSize}`)
+    }
+    if (padTokenId !== undefined && padTokenId >= vocabSize!) {
+      problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)
+    }
+  })
+}
+
+/** What a model type's config.json holds; `where` names the file. */
+export interface ConfigForm {
+  readonly fields: Readonly<Record<string, Check>>
+  readonly defaults: Readonly<Record<string, unknown>>
+  readonly switches: readonly Switch[]
+  readonly where: string
+}
+
+/**
+ * Reads the fields of a form, and the labels that every model has; `check` adds what is wrong between fields.
+ *
+ * @throws ConfigError that lists every wrong field together.
+ */
+export function readConfig<Config extends ModelConfig>(
+  json: JsonObject,
+  { fields, defaults, switches, where }: ConfigForm,
+  check: (values: Record<string, unknown>, problems: string[]) => void,
+): Config {
   const problems: string[] = []
   for (const [key, allowed, meaning] of switches) {
     const value = json[key]
@@ -100,17 +140,11 @@ export function readEncoderConfig(json: JsonObject, defaults: ConfigDefaults, wh
   const values: Record<string, unknown> = {}
   for (const [key, [expected, passes]] of Object.entries(fields)) {
     const onDisk = toDiskName(key)
-    const value = json[onDisk] === undefined ? defaults[key as keyof typeof fields] : json[onDisk]
+    const value = json[onDisk] === undefined ? defaults[key] : json[onDisk]
     if (!passes(value)) problems.push(`${onDisk}: expected ${expected}, got ${JSON.stringify(value)}`)
     values[key] = value ?? undefined
   }
-  const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
-  if (hiddenSize! % numAttentionHeads! !== 0) {
-    problems.push(`hidden_size: expected a multiple of num_attention_heads ${numAttentionHeads}, got ${hiddenSize}`)
-  }
-  if (padTokenId !== undefined && padTokenId >= vocabSize!) {
-    problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)
-  }
+  check(values, problems)
   const labels = readLabels(json, problems)
   const problemType = readProblemType(json.problem_type, labels.length, problems)
   if (problems.length > 0) {
@@ -119,7 +153,7 @@ export function readEncoderConfig(json: JsonObject, defaults: ConfigDefaults, wh
       problems,
     })
   }
-  return { ...values, modelType: String(json.model_type), labels, problemType } as unknown as EncoderConfig
+  return { ...values, modelType: String(json.model_type), labels, problemType } as unknown as Config
 }
 
 /** `id2label` in order; what it leaves out has the names that transformers gives. */

@@ -170,9 +170,13 @@ function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionCon
   return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
 }
 
-/** Switches gradient checkpointing of every encoder in a model on or off: memory of one layer, for one more forward. */
+/**
+ * Switches gradient checkpointing of every stack of layers in a model (a module with `checkpointing`) on or off: memory of
+ * one layer, for one more forward.
+ */
 export function useGradientCheckpointing(model: Module, enabled: boolean): void {
-  for (const [, module] of model.namedModules()) if (module instanceof Encoder) module.checkpointing = enabled
+  for (const [, module] of model.namedModules())
+    if ('checkpointing' in module) (module as Module & { checkpointing: boolean }).checkpointing = enabled
 }
 
 /** tanh(dense(first token)). */

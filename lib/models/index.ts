@@ -8,6 +8,14 @@ export {
 } from './batch.ts'
 export { BertForSequenceClassification, BertModel } from './bert.ts'
 export {
+  type CausalConfig,
+  CausalLanguageModel,
+  type CausalOptions,
+  type LanguageOptions,
+  type LanguageOutput,
+  languageLoss,
+} from './causal.ts'
+export {
   type ClassifierOutput,
   classificationLoss,
   type EncoderOptions,
@@ -16,10 +24,14 @@ export {
   type ModelOrigin,
   SequenceClassifier,
 } from './classifier.ts'
-export type { EncoderConfig, ProblemType } from './config.ts'
+export type { EncoderConfig, ModelConfig, ProblemType } from './config.ts'
 export { useGradientCheckpointing } from './encoder.ts'
+export { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts'
+export type { GPT2Config } from './gpt2-config.ts'
+export { KeyValueCache } from './key-value-cache.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
+export { createLanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from './load-language-model.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { modelTypes } from './registry.ts'
+export { defaultTargets, modelTypes } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'

@@ -1,4 +1,4 @@
-import { Embedding, init, LayerNorm, Linear, type Module, type Placement } from '../nn/index.ts'
+import { Conv1D, Embedding, init, LayerNorm, Linear, type Module, type Placement } from '../nn/index.ts'
 import { empty, to } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
@@ -10,16 +10,20 @@ import type { Tensor } from '../tensor/index.ts'
  */
 export function initialise(
   model: Module,
-  options: { std: number; placement: Placement; wanted?: (path: string) => boolean },
+  options: { std: number | ((path: string) => number); placement: Placement; wanted?: (path: string) => boolean },
 ): string[] {
   const { std, placement, wanted = () => true } = options
   const created: string[] = []
+  const made = new Set<Tensor>() // one that modules share is drawn once
   for (const [path, module] of model.namedModules()) {
     if (!wanted(path)) continue
-    for (const [name, start] of startsOf(module, std)) {
+    for (const [name, start] of startsOf(module, typeof std === 'number' ? std : std(path))) {
       const parameterPath = `${path}.${name}`
-      const shape = (module as unknown as Record<string, Tensor>)[name]!.shape
-      model.setTensor(parameterPath, place(start(empty(shape)), placement))
+      const old = (module as unknown as Record<string, Tensor>)[name]!
+      if (made.has(old)) continue
+      const tensor = place(start(empty(old.shape)), placement)
+      made.add(tensor)
+      model.setTensor(parameterPath, tensor)
       created.push(parameterPath)
     }
   }
@@ -32,6 +36,11 @@ function startsOf(module: Module, std: number): [name: string, start: Start][] {
   const zero: Start = tensor => init.constant(tensor, 0)
   const normal: Start = tensor => init.normal(tensor, { std })
   if (module instanceof Linear) return [['weight', normal], ...(module.bias ? [['bias', zero] as [string, Start]] : [])]
+  if (module instanceof Conv1D)
+    return [
+      ['weight', normal],
+      ['bias', zero],
+    ]
   if (module instanceof LayerNorm)
     return [
       ['weight', tensor => init.constant(tensor, 1)],

@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import { ConfigError, FormatError } from '../errors.ts'
 import { type Checkpoint, type JsonObject, openCheckpoint, readJsonObject, toDiskName } from '../io/index.ts'
-import { compareState, describeMismatch, type Placement, stateOf } from '../nn/index.ts'
+import { compareState, describeMismatch, type Module, type Placement, stateOf } from '../nn/index.ts'
 import { to } from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
 import { planNames } from './checkpoint-names.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { defaultLabels, type EncoderConfig, type ProblemType, readEncoderConfig } from './config.ts'
+import { defaultLabels, type EncoderConfig, type ModelConfig, type ProblemType } from './config.ts'
 import type { ModelFamily } from './family.ts'
 import { initialise } from './initialise.ts'
-import { familyOf } from './registry.ts'
+import { familyOf, readConfigOf, startStdOf } from './registry.ts'
 
 /** Options of `loadModel`. */
 export interface LoadModelOptions extends Placement {
@@ -56,17 +56,17 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const json = readJsonObject(file)
   const family = familyOf(json.model_type, file)
   if (head === 'checkpoint') requireHead(json, family, file)
-  const config = withHead(readEncoderConfig(json, family.defaults, file), options, folder)
+  const config = withHead(readConfigOf(family, json, file), options, folder)
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
   const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new')
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith('classifier')) ||
+    (head === 'new' && path.startsWith(family.head ?? 'classifier')) ||
     (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
-  const model = family.create(config, { ...placement, device: 'meta' }) // shapes only
+  const model = family.create(config as EncoderConfig, { ...placement, device: 'meta' }) // shapes only
   try {
     requireFit(model, kept, checkpoint, isNew)
     for (const [path, name] of kept) model.setTensor(path, placed(checkpoint.tensor(name), placement))
@@ -87,13 +87,13 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
 export function createModel(config: JsonObject, placement: Placement = {}): SequenceClassifier {
   const family = familyOf(config.model_type, 'createModel')
   const where = checkPlacement(placement)
-  const read = readEncoderConfig(config, family.defaults, 'createModel')
-  const model = family.create(read, { ...where, device: 'meta' })
-  initialise(model, { std: read.initializerRange, placement: where })
+  const read = readConfigOf(family, config, 'createModel')
+  const model = family.create(read as EncoderConfig, { ...where, device: 'meta' })
+  initialise(model, { std: startStdOf(family, read), placement: where })
   return model.train(false)
 }
 
-function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
+export function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
   if (floatingDtypes.includes(dtype)) return { dtype, device }
   throw new ConfigError('DTYPE', `loadModel: expected a dtype of ${floatingDtypes.join(', ')}, got ${dtype}`, {
     key: 'dtype',
@@ -114,7 +114,7 @@ function requireHead(json: JsonObject, family: ModelFamily, file: string): void 
 }
 
 /** The configuration with the labels and the problem that the caller names. */
-function withHead(config: EncoderConfig, options: LoadModelOptions, folder: string): EncoderConfig {
+function withHead(config: ModelConfig, options: LoadModelOptions, folder: string): ModelConfig {
   const refuse = (problem: string) => {
     throw new ConfigError('LABELS', `loadModel: ${folder}: ${problem}`, { key: 'labels' })
   }
@@ -140,8 +140,8 @@ function withHead(config: EncoderConfig, options: LoadModelOptions, folder: stri
 }
 
 /** Every name, shape and dtype of the checkpoint against the model, in one error. */
-function requireFit(
-  model: SequenceClassifier,
+export function requireFit(
+  model: Module,
   sources: ReadonlyMap<string, string>,
   checkpoint: Checkpoint,
   isNew: (path: string) => boolean,
@@ -168,10 +168,10 @@ function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return path.startsWith('classifier.')
+  return /^(classifier|score)\./.test(path)
 }
 
-function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
+export function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
   if (tensor.dtype === placement.dtype && tensor.device === placement.device) return tensor
   const moved = to(tensor, placement)
   tensor.dispose()

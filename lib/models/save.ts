@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { ArgumentError } from '../errors.ts'
 import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors } from '../io/index.ts'
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
+import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, problemTypeOnDisk } from './config.ts'
+import { type EncoderConfig, type ModelConfig, problemTypeOnDisk } from './config.ts'
 import { familyOf } from './registry.ts'
 
 /**
@@ -13,17 +14,20 @@ import { familyOf } from './registry.ts'
  *
  * @throws ArgumentError for a model whose parameters are not those of its architecture, as one with adapters.
  */
-export function saveModel(model: SequenceClassifier, folder: string): void {
+export function saveModel(model: SequenceClassifier | CausalLanguageModel, folder: string): void {
   const { config } = model
   const family = familyOf(config.modelType, 'saveModel')
-  const plain = family.create(config, { device: 'meta' })
+  const isLanguage = model instanceof CausalLanguageModel
+  const architecture = isLanguage ? family.languageModel!.architecture : family.architecture
+  const meta = { device: 'meta' }
+  const plain = isLanguage ? family.languageModel!.create(config, meta) : family.create(config as EncoderConfig, meta)
   const state = stateOf(model)
   const mismatch = compareState(plain, state)
   plain.dispose()
   if (mismatch) {
     throw new ArgumentError(
       'NOT_PLAIN',
-      `saveModel: expected the parameters of ${family.architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
+      `saveModel: expected the parameters of ${architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
       { ...mismatch },
     )
   }
@@ -31,12 +35,14 @@ export function saveModel(model: SequenceClassifier, folder: string): void {
   const named = new Map([...state].map(([path, tensor]) => [toDiskName(path), tensor]))
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
-  writeJson(join(folder, 'config.json'), configOnDisk(model.origin?.config ?? {}, config, family.architecture, dtype))
+  const head = isLanguage ? {} : headOnDisk(config)
+  const origin = model.origin?.config ?? {}
+  writeJson(join(folder, 'config.json'), { ...configOnDisk(origin, config, architecture, dtype), ...head })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
-function configOnDisk(origin: JsonObject, config: EncoderConfig, architecture: string, dtype: string): JsonObject {
-  const { labels, problemType, ...rest } = config
+function configOnDisk(origin: JsonObject, config: ModelConfig, architecture: string, dtype: string): JsonObject {
+  const { labels: _labels, problemType: _problem, ...rest } = config
   // id2label says how many there are; an old count beside it would contradict it.
   const { num_labels: _, ...kept } = origin
   const fields = Object.entries(rest).map(([key, value]) => [toDiskName(key), value ?? null])
@@ -46,6 +52,11 @@ function configOnDisk(origin: JsonObject, config: EncoderConfig, architecture: s
     architectures: [architecture],
     dtype,
     torch_dtype: dtype,
+  }
+}
+
+function headOnDisk({ labels, problemType }: ModelConfig): JsonObject {
+  return {
     id2label: Object.fromEntries(labels.map((label, index) => [String(index), label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
     problem_type: problemTypeOnDisk(problemType),
