@@ -2,6 +2,7 @@ import type { JsonObject } from '../io/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { ConfigReader } from './config-reader.ts'
+import { fourierft, type FourierSettings } from './fourierft.ts'
 import { vera, type VeraSettings } from './vera.ts'
 
 /** What a method that attaches something else than LoRA's layers has to say for itself. */
@@ -25,10 +26,13 @@ export interface AdapterKind<S> {
 }
 
 /** What the methods of the table below need to know. */
-export type KindSettings = VeraSettings
+export type KindSettings = VeraSettings | FourierSettings
 
 /** The methods beside LoRA's family, by name: one file and one line each. */
-const KINDS: { readonly [M in KindSettings['method']]: AdapterKind<Extract<KindSettings, { method: M }>> } = { vera }
+const KINDS: { readonly [M in KindSettings['method']]: AdapterKind<Extract<KindSettings, { method: M }>> } = {
+  vera,
+  fourierft,
+}
 
 /** The kind of a method; undefined for LoRA's family and for methods without adapters. */
 export function kindOf(method: string): AdapterKind<KindSettings> | undefined {

@@ -27,6 +27,7 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * | dora | loraA, loraB, magnitude, head | |
  * | lora, rslora | loraA, loraB, head | |
  * | vera | lambdaB, lambdaD, head | |
+ * | fourierft | spectrum, head | |
  * | bitfit | every bias, head | |
  * | head | head | |
  * | full | everything | |

@@ -53,7 +53,7 @@ export const MODEL_FIELDS = {
     doc: 'Dropout on the input of the low-rank product.',
   }),
   targetModules: list({
-    methods: [...ADAPTED, 'vera'],
+    methods: [...ADAPTED, 'vera', 'fourierft'],
     defaultText: 'query,value',
     doc: 'Names of the linear layers that are adapted.',
   }),
@@ -108,7 +108,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { vera: 1e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { vera: 1e-2, fourierft: 5e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),

@@ -7,6 +7,7 @@ const NAMES: Readonly<Record<string, string>> = {
   lora: 'LoRA',
   rslora: 'rsLoRA',
   vera: 'VeRA',
+  fourierft: 'FourierFT',
   full: 'full fine-tuning',
   bitfit: 'BitFit',
   head: 'a new head',

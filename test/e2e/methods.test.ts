@@ -76,6 +76,10 @@ const cases: Case[] = [
       loraDropout: 0.1,
     },
   },
+  {
+    name: 'fourierft',
+    model: { method: 'fourierft', nFrequency: 40, scaling: 20, targetModules: ['value', 'intermediate.dense'] },
+  },
   { name: 'full', model: { method: 'full' } },
   { name: 'full, regression', model: { method: 'full', problemType: 'regression' }, examples: regression },
   { name: 'bitfit', model: { method: 'bitfit' } },

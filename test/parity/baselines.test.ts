@@ -64,7 +64,7 @@ interface TrainingCase {
 
 const golden = openGolden<{ cases: AdapterCase[]; runs: TrainingCase[] }>('baselines')
 const tolerances = { float32: { absolute: 1e-6, relative: 1e-5 }, float64: { absolute: 1e-14, relative: 1e-12 } }
-const DONE = ['rslora', 'vera', 'bitfit']
+const DONE = ['rslora', 'vera', 'bitfit', 'fourierft']
 const folderOf = (adapter: string) => join(root, 'test/golden/baselines', adapter)
 
 function load(base: string, dtype: 'float32' | 'float64'): SequenceClassifier {

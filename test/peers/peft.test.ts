@@ -106,6 +106,7 @@ describe('real PEFT and transformers', function () {
     ['rslora', { method: 'rslora', ...adapter }],
     ['dora', { method: 'dora', ...adapter }],
     ['vera', { ...shared, method: 'vera', rank: 7, projectionPrngKey: 3 }],
+    ['fourierft', { ...shared, method: 'fourierft', nFrequency: 30, scaling: 20, randomLocSeed: 4 }],
     ['vera without its projections', { ...shared, method: 'vera', rank: 7, saveProjection: false, dInitial: 0.5 }],
     ['bidora, axis out', { method: 'bidora', ...adapter }],
     ['bidora, every linear layer', { method: 'bidora', ...adapter, targetModules: 'all-linear' }],
@@ -166,7 +167,13 @@ describe('real PEFT and transformers', function () {
   }
 
   it('PEFT and we agree on an adapter that PEFT saved', () => {
-    for (const name of ['peft/bert-dora', 'peft/roberta-lora', 'baselines/bert-rslora', 'baselines/roberta-vera']) {
+    for (const name of [
+      'peft/bert-dora',
+      'peft/roberta-lora',
+      'baselines/bert-rslora',
+      'baselines/roberta-vera',
+      'baselines/bert-fourierft',
+    ]) {
       const base = join(root, 'test/golden/models', name.replace(/.*\/(.*)-.*/, '$1-gelu'), 'model')
       const where = join(root, 'test/golden', name)
       const { status, answer, errors } = ask('load_adapter.py', where, inputsFile, '--base', base)

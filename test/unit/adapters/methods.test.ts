@@ -46,6 +46,11 @@ describe('methods', () => {
       lower: [...of('lambdaB', 'lambdaD'), ...head],
       upper: [],
     }))
+  it('fourierft: the spectrum of each layer', () =>
+    assert.deepEqual(names({ method: 'fourierft', nFrequency: 5, targetModules: ['query', 'value'] }), {
+      lower: [...of('spectrum'), ...head],
+      upper: [],
+    }))
   it('head', () => assert.deepEqual(names({ method: 'head' }), { lower: head, upper: [] }))
   it('head with more modules', () =>
     assert.deepEqual(names({ method: 'head', head: ['classifier', 'pooler'] }).lower, [
