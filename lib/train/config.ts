@@ -2,11 +2,12 @@
  * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
  * table derive from this table; `settings.ts` checks what a user gives against it.
  */
+import { BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
 import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
 import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
-const ADAPTED = ['bidora', 'dora', 'lora'] as const
+const ADAPTED = ['bidora', 'dora', 'lora', 'rslora'] as const
 const DECOMPOSED = ['bidora', 'dora'] as const
 const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 
@@ -30,23 +31,29 @@ export const MODEL_FIELDS = {
     default: 'bidora',
     doc: 'How the model is tuned.',
   }),
-  rank: integer({ methods: ADAPTED, default: 8, min: 1, doc: 'Rank of the low-rank factors.' }),
+  rank: integer({
+    methods: [...ADAPTED, 'vera'],
+    default: 8,
+    defaults: { vera: 256 },
+    min: 1,
+    doc: 'Rank of the low-rank factors.',
+  }),
   loraAlpha: number({
     methods: ADAPTED,
     default: 16,
     min: 0,
     above: true,
-    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank.',
+    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank).',
   }),
   loraDropout: number({
-    methods: ADAPTED,
+    methods: [...ADAPTED, 'vera'],
     default: 0,
     min: 0,
     max: 0.99,
     doc: 'Dropout on the input of the low-rank product.',
   }),
   targetModules: list({
-    methods: ADAPTED,
+    methods: [...ADAPTED, 'vera', 'fourierft'],
     defaultText: 'query,value',
     doc: 'Names of the linear layers that are adapted.',
   }),
@@ -62,6 +69,7 @@ export const MODEL_FIELDS = {
     defaults: { dora: true },
     doc: 'Whether the norm is a constant for the gradient (as PEFT) or part of it.',
   }),
+  ...BASELINE_FIELDS,
   device: text({
     default: 'auto',
     pattern: /^(auto|cpu|cuda(:\d+)?)$/,
@@ -100,7 +108,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { vera: 1e-2, fourierft: 5e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),

@@ -12,7 +12,8 @@ import { FIELDS } from './config.ts'
 import { loadTuned } from './load.ts'
 import { encodeExamples, encodeInputs } from './rows.ts'
 import { type ChosenSettings, fitSettings, modelSettings } from './settings.ts'
-import { TunableModel, tuningOf } from './tunable-model.ts'
+import { TunableModel } from './tunable-model.ts'
+import { tuningOf } from './tuning.ts'
 import type {
   Example,
   FitHooks,

@@ -115,6 +115,13 @@ describe('settings', () => {
   describe('refuses', () => {
     const cases: [string, object, object, string, RegExp][] = [
       [
+        "another method's own setting",
+        { method: 'lora', projectionPrngKey: 1 },
+        {},
+        'CONFIG_METHOD',
+        /method 'lora' does not read 'projectionPrngKey'; remove it or take method 'vera'/,
+      ],
+      [
         'an unknown name, with the nearest',
         { rnak: 4 },
         {},
