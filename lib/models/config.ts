@@ -27,20 +27,36 @@ export interface EncoderConfig {
   readonly problemType: ProblemType
 }
 
-type Check = readonly [expected: string, passes: (value: unknown) => boolean]
+/** What a field must be, in words and as a test. */
+export type Check = readonly [expected: string, passes: (value: unknown) => boolean]
 
-const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
-const token: Check = [
+/** A whole number from 1. */
+export const size: Check = ['a whole number from 1', value => Number.isSafeInteger(value) && (value as number) >= 1]
+/** An id of the vocabulary, or none. */
+export const token: Check = [
   'a whole number from 0 or null',
   value => value === null || (Number.isSafeInteger(value) && (value as number) >= 0),
 ]
-const probability: Check = ['a number from 0 to 1', value => typeof value === 'number' && value >= 0 && value <= 1]
-const optionalProbability: Check = ['a number from 0 to 1 or null', value => value === null || probability[1](value)]
-const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
-const knownActivation: Check = [
+/** A probability of dropout. */
+export const probability: Check = [
+  'a number from 0 to 1',
+  value => typeof value === 'number' && value >= 0 && value <= 1,
+]
+/** A probability, or none. */
+export const optionalProbability: Check = [
+  'a number from 0 to 1 or null',
+  value => value === null || probability[1](value),
+]
+/** A number above 0. */
+export const positive: Check = ['a number above 0', value => typeof value === 'number' && value > 0 && value < Infinity]
+/** The name of an activation. */
+export const knownActivation: Check = [
   `one of ${activationNames.join(', ')}`,
   value => activationNames.includes(value as string),
 ]
+
+/** A switch. */
+export const flag: Check = ['true or false', value => typeof value === 'boolean']
 
 /** Fields that are read, by their name here; what a file leaves out has the default of its model type. */
 const fields = {
@@ -62,6 +78,26 @@ const fields = {
 
 /** Default of every field, as transformers has it for the model type. */
 export type ConfigDefaults = Readonly<Record<keyof typeof fields, number | string | null>>
+
+/** A field that one family has, with what transformers assumes where a file leaves it out. */
+export interface OwnField {
+  readonly check: Check
+  readonly default: unknown
+}
+
+/** In what a family's configuration differs from the common one. */
+export interface FamilyFields {
+  /** Names on disk that follow no rule; null: the family has no such field, it always is its default. */
+  readonly names?: Partial<Readonly<Record<keyof typeof fields, string | null>>>
+  /** Fields that are its own, or that may have other values than the common ones; a switch among them is not refused. */
+  readonly own?: Readonly<Record<string, OwnField>>
+}
+
+/** The name on disk of a field; null where the family has none. */
+export function nameOnDisk(key: string, names: FamilyFields['names'] = {}): string | null {
+  const own = (names as Readonly<Record<string, string | null | undefined>>)[key]
+  return own === undefined ? toDiskName(key) : own
+}
 
 /** Switches that change the arithmetic and are not implemented: key on disk, allowed values, what the other values mean. */
 const switches: readonly (readonly [key: string, allowed: (value: unknown) => boolean, meaning: string])[] = [
@@ -90,23 +126,36 @@ export function problemTypeOnDisk(problemType: ProblemType): string {
  *
  * @throws ConfigError that lists every wrong field together.
  */
-export function readEncoderConfig(json: JsonObject, defaults: ConfigDefaults, where: string): EncoderConfig {
+export function readEncoderConfig(
+  json: JsonObject,
+  defaults: ConfigDefaults,
+  where: string,
+  { names = {}, own = {} }: FamilyFields = {},
+): EncoderConfig {
   const problems: string[] = []
   for (const [key, allowed, meaning] of switches) {
     const value = json[key]
     if (value === undefined || value === null || allowed(value)) continue
+    if (Object.keys(own).some(field => toDiskName(field) === key)) continue
     problems.push(`${key} ${JSON.stringify(value)} (${meaning}) is not supported`)
   }
   const values: Record<string, unknown> = {}
-  for (const [key, [expected, passes]] of Object.entries(fields)) {
-    const onDisk = toDiskName(key)
-    const value = json[onDisk] === undefined ? defaults[key as keyof typeof fields] : json[onDisk]
-    if (!passes(value)) problems.push(`${onDisk}: expected ${expected}, got ${JSON.stringify(value)}`)
+  const common = Object.entries(fields).map(([key, check]) => {
+    const fallback: unknown = defaults[key as keyof typeof fields]
+    return [key, { check: check as Check, default: fallback }] as const
+  })
+  for (const [key, { check, default: fallback }] of Object.entries({ ...Object.fromEntries(common), ...own })) {
+    const onDisk = nameOnDisk(key, names)
+    const value = onDisk === null || json[onDisk] === undefined ? fallback : json[onDisk]
+    const [expected, passes] = check
+    if (onDisk !== null && !passes(value))
+      problems.push(`${onDisk}: expected ${expected}, got ${JSON.stringify(value)}`)
     values[key] = value ?? undefined
   }
   const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
   if (hiddenSize! % numAttentionHeads! !== 0) {
-    problems.push(`hidden_size: expected a multiple of num_attention_heads ${numAttentionHeads}, got ${hiddenSize}`)
+    const [width, heads] = [nameOnDisk('hiddenSize', names), nameOnDisk('numAttentionHeads', names)]
+    problems.push(`${width}: expected a multiple of ${heads} ${numAttentionHeads}, got ${hiddenSize}`)
   }
   if (padTokenId !== undefined && padTokenId >= vocabSize!) {
     problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)

@@ -17,9 +17,10 @@ export {
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ProblemType } from './config.ts'
-export { useGradientCheckpointing } from './encoder.ts'
+export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { modelTypes } from './registry.ts'
+export { modelTypes, tuningDefaults } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'
+export { useGradientCheckpointing } from './stack.ts'

@@ -56,13 +56,15 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const json = readJsonObject(file)
   const family = familyOf(json.model_type, file)
   if (head === 'checkpoint') requireHead(json, family, file)
-  const config = withHead(readEncoderConfig(json, family.defaults, file), options, folder)
+  const config = withHead(readEncoderConfig(json, family.defaults, file, family), options, folder)
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
-  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new')
+  const unused = family.unusedBy?.(config)
+  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new', unused)
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith('classifier')) ||
-    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
+    (head === 'new' && isHeadPath(path)) ||
+    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`)) ||
+    (family.startsAnew?.(path, head === 'new') === true && !sources.has(path))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
@@ -87,7 +89,7 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
 export function createModel(config: JsonObject, placement: Placement = {}): SequenceClassifier {
   const family = familyOf(config.model_type, 'createModel')
   const where = checkPlacement(placement)
-  const read = readEncoderConfig(config, family.defaults, 'createModel')
+  const read = readEncoderConfig(config, family.defaults, 'createModel', family)
   const model = family.create(read, { ...where, device: 'meta' })
   initialise(model, { std: read.initializerRange, placement: where })
   return model.train(false)
@@ -168,7 +170,7 @@ function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return path.startsWith('classifier.')
+  return /^(classifier|preClassifier)(\.|$)/.test(path)
 }
 
 function placed(tensor: Tensor, placement: Required<Placement>): Tensor {

@@ -1,9 +1,10 @@
 import { ConfigError } from '../errors.ts'
 import { bert } from './bert.ts'
+import { distilbert } from './distilbert.ts'
 import type { ModelFamily } from './family.ts'
 import { roberta } from './roberta.ts'
 
-const families: readonly ModelFamily[] = [bert, roberta]
+const families: readonly ModelFamily[] = [bert, roberta, distilbert]
 
 /** The model types that can be loaded. */
 export const modelTypes: readonly string[] = families.map(family => family.modelType)
@@ -26,4 +27,10 @@ export function familyOf(modelType: unknown, where: string): ModelFamily {
       got: modelType,
     },
   )
+}
+
+/** What adapters take and what trains in full beside them, where nothing else is said: names on disk, as PEFT's defaults. */
+export function tuningDefaults(modelType: string): { targetModules: readonly string[]; head?: readonly string[] } {
+  const { targetModules = ['query', 'value'], head } = familyOf(modelType, 'tuningDefaults')
+  return { targetModules, ...(head ? { head } : {}) }
 }

@@ -4,7 +4,8 @@ import { ArgumentError } from '../errors.ts'
 import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors } from '../io/index.ts'
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, problemTypeOnDisk } from './config.ts'
+import { type EncoderConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
+import type { ModelFamily } from './family.ts'
 import { familyOf } from './registry.ts'
 
 /**
@@ -31,19 +32,24 @@ export function saveModel(model: SequenceClassifier, folder: string): void {
   const named = new Map([...state].map(([path, tensor]) => [toDiskName(path), tensor]))
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
-  writeJson(join(folder, 'config.json'), configOnDisk(model.origin?.config ?? {}, config, family.architecture, dtype))
+  writeJson(join(folder, 'config.json'), configOnDisk(model.origin?.config ?? {}, config, family, dtype))
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
-function configOnDisk(origin: JsonObject, config: EncoderConfig, architecture: string, dtype: string): JsonObject {
+function configOnDisk(origin: JsonObject, config: EncoderConfig, family: ModelFamily, dtype: string): JsonObject {
   const { labels, problemType, ...rest } = config
   // id2label says how many there are; an old count beside it would contradict it.
   const { num_labels: _, ...kept } = origin
-  const fields = Object.entries(rest).map(([key, value]) => [toDiskName(key), value ?? null])
+  const fields = Object.entries(rest).flatMap(([key, value]) => {
+    const name = nameOnDisk(key, family.names)
+    // To transformers, a field of a family's own that is null is not one that is left out.
+    const isLeftOut = name === null || (value === undefined && Object.hasOwn(family.own ?? {}, key))
+    return isLeftOut ? [] : [[name, value ?? null] as const]
+  })
   return {
     ...kept,
     ...Object.fromEntries(fields),
-    architectures: [architecture],
+    architectures: [family.architecture],
     dtype,
     torch_dtype: dtype,
     id2label: Object.fromEntries(labels.map((label, index) => [String(index), label])),

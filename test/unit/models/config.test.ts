@@ -115,10 +115,9 @@ describe('models/config', () => {
   })
 
   it('refuses unknown model types, activations and a RoBERTa without padding', () => {
-    assert.deepEqual(modelTypes, ['bert', 'roberta'])
     assert.throws(
-      () => createModel({ model_type: 'distilbert' }),
-      /expected a model_type of bert, roberta, got "distilbert"/,
+      () => createModel({ model_type: 'zebra' }),
+      (error: ConfigError) => error.message.includes(`expected a model_type of ${modelTypes.join(', ')}, got "zebra"`),
     )
     assert.throws(() => createModel({}), /got none/)
     assert.throws(() => createModel({ model_type: 'bert', hidden_act: 'mish' }), ConfigError)
