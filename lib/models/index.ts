@@ -18,6 +18,7 @@ export {
 } from './classifier.ts'
 export type { EncoderConfig, ProblemType } from './config.ts'
 export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
+export { EsmForSequenceClassification, EsmModel } from './esm.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
 export { modelTypes, tuningDefaults } from './registry.ts'

@@ -1,10 +1,11 @@
 import { ConfigError } from '../errors.ts'
 import { bert } from './bert.ts'
 import { distilbert } from './distilbert.ts'
+import { esm } from './esm.ts'
 import type { ModelFamily } from './family.ts'
 import { roberta } from './roberta.ts'
 
-const families: readonly ModelFamily[] = [bert, roberta, distilbert]
+const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm]
 
 /** The model types that can be loaded. */
 export const modelTypes: readonly string[] = families.map(family => family.modelType)

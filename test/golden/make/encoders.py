@@ -1,4 +1,4 @@
-"""Tiny DistilBERT classifiers as transformers computes them: every switch of their configurations that changes the
+"""Tiny DistilBERT and ESM classifiers as transformers computes them: every switch of their configurations that changes the
 arithmetic, on random weights. The form is that of models.py.
 
     python encoders.py
@@ -11,7 +11,7 @@ from golden import Golden  # before all other packages
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from transformers import AutoModelForSequenceClassification, DistilBertConfig
+from transformers import AutoModelForSequenceClassification, DistilBertConfig, EsmConfig
 
 SEED = 11
 golden = Golden('encoders', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'safetensors', 'peft'))
@@ -20,14 +20,21 @@ SINGLE, REGRESSION, MULTI = 'single_label_classification', 'regression', 'multi_
 
 DISTILBERT = {'vocab_size': 31, 'dim': 16, 'n_heads': 2, 'n_layers': 2, 'hidden_dim': 21, 'max_position_embeddings': 20, 'num_labels': 3, 'problem_type': SINGLE}  # fmt: skip
 
+ESM = {'vocab_size': 33, 'mask_token_id': 32, 'pad_token_id': 1, 'hidden_size': 24, 'num_hidden_layers': 2, 'num_attention_heads': 3, 'intermediate_size': 21, 'max_position_embeddings': 26, 'num_labels': 3, 'problem_type': SINGLE, 'layer_norm_eps': 1e-5}  # fmt: skip
+
 MODELS = {
     'distilbert-gelu': DistilBertConfig(**DISTILBERT),
     'distilbert-relu': DistilBertConfig(**DISTILBERT | {'activation': 'relu', 'n_heads': 4, 'num_labels': 1, 'problem_type': REGRESSION, 'pad_token_id': 3, 'tie_word_embeddings': False}),
     'distilbert-sinusoidal': DistilBertConfig(**DISTILBERT | {'sinusoidal_pos_embds': True, 'activation': 'gelu_new', 'num_labels': 2, 'problem_type': MULTI}),
+    # As ESM-2 has it, and as ESM-1b has it; then each switch the other way.
+    'esm-2': EsmConfig(**ESM | {'position_embedding_type': 'rotary', 'token_dropout': True, 'emb_layer_norm_before': False}),
+    'esm-1b': EsmConfig(**ESM | {'position_embedding_type': 'absolute', 'token_dropout': True, 'emb_layer_norm_before': True, 'num_labels': 1, 'problem_type': REGRESSION}),
+    'esm-rotary-norm': EsmConfig(**ESM | {'position_embedding_type': 'rotary', 'rope_theta': 50.0, 'emb_layer_norm_before': True, 'num_attention_heads': 4, 'num_labels': 2, 'problem_type': MULTI}),
+    'esm-plain': EsmConfig(**ESM | {'position_embedding_type': 'absolute', 'pad_token_id': 3, 'mask_token_id': 9, 'tie_word_embeddings': False}),
 }  # fmt: skip
 
 # Models that PEFT adapts: the layers, and what it saves of the head.
-ADAPTERS = {'distilbert-gelu': (['q_lin', 'v_lin'], None)}
+ADAPTERS = {'distilbert-gelu': (['q_lin', 'v_lin'], None), 'esm-2': (['query', 'value'], None)}
 
 
 def randomise(model):
@@ -53,6 +60,8 @@ def tokens(config, lengths, side):
     for row, length in enumerate(lengths):
         text = torch.randint(4, config.vocab_size, (length,))
         place = slice(0, length) if side == 'right' else slice(max(lengths) - length, max(lengths))
+        if getattr(config, 'token_dropout', False) and length > 1:
+            text[1::3] = config.mask_token_id
         ids[row, place] = text
         mask[row, place] = 1
     return ids, mask

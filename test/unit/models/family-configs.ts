@@ -19,6 +19,28 @@ export interface FamilyCase {
 
 const labels = { id2label: { 0: 'ham', 1: 'spam', 2: 'eggs' } }
 
+const esm = {
+  model_type: 'esm',
+  vocab_size: 20,
+  pad_token_id: 0,
+  mask_token_id: 9,
+  hidden_size: 8,
+  num_hidden_layers: 3,
+  num_attention_heads: 2,
+  intermediate_size: 12,
+  max_position_embeddings: 16,
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  initializer_range: 0.5,
+  ...labels,
+}
+const esmEncoder = {
+  prefix: 'esm',
+  architecture: 'EsmModel',
+  lost: 'esm.encoder.emb_layer_norm_after.weight',
+  head: ['dense', 'out_proj'].flatMap(name => [`classifier.${name}.weight`, `classifier.${name}.bias`]),
+}
+
 export const familyConfigs: Readonly<Record<string, FamilyCase>> = {
   distilbert: {
     config: {
@@ -50,5 +72,28 @@ export const familyConfigs: Readonly<Record<string, FamilyCase>> = {
       [{ pruned_heads: { 0: [1] } }, /pruned heads/],
       [{ seq_classif_dropout: 2 }, /seq_classif_dropout/],
     ],
+  },
+  'esm, rotary': {
+    config: { ...esm, position_embedding_type: 'rotary', token_dropout: true, emb_layer_norm_before: true },
+    dropping: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
+    encoder: { ...esmEncoder, lost: 'esm.embeddings.layer_norm.bias' },
+    foreign: [
+      [{ position_embedding_type: 'relative_key' }, /position_embedding_type: expected absolute or rotary/],
+      [{ num_attention_heads: 8 }, /an even size of heads with rotary positions, got 1/],
+      [{ mask_token_id: null }, /a mask_token_id with token_dropout, got none/],
+      [{ pad_token_id: null }, /a pad_token_id, got none/],
+      [{ vocab_size: undefined }, /vocab_size: expected a whole number from 1, got null/],
+      [{ is_folding_model: true }, /is_folding_model: expected false/],
+      [{ head_dim: 2 }, /head_dim: expected nothing/],
+      [{ rope_theta: 0 }, /rope_theta/],
+      [{ token_dropout: 1 }, /token_dropout/],
+      [{ is_decoder: true }, /a decoder/],
+    ],
+  },
+  'esm, absolute': {
+    config: { ...esm, position_embedding_type: 'absolute', token_dropout: false, emb_layer_norm_before: false },
+    dropping: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
+    encoder: esmEncoder,
+    foreign: [],
   },
 }
