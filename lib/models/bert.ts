@@ -1,22 +1,17 @@
 import { Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
-import { narrow } from '../ops/index.ts'
 import { scope } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
 import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
-import type { PositionLookup } from './embeddings.ts'
+import { positionsFromZero } from './embeddings.ts'
 import { Pooler } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
-import { TextModel } from './text-model.ts'
+import { EncoderModel } from './encoder-model.ts'
 
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
 
-/** Positions count from 0, padding or not. */
-const positionsFromZero: PositionLookup = (table, batch) =>
-  batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
-
 /** The encoder with its pooler. */
-export class BertModel extends TextModel {
+export class BertModel extends EncoderModel {
   readonly pooler: Pooler
 
   constructor(config: EncoderConfig, placement: Placement = {}) {

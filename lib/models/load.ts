@@ -58,11 +58,13 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   if (head === 'checkpoint') requireHead(json, family, file)
   const config = withHead(readConfigOf(family, json, file), options, folder)
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
-  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new')
+  const unused = family.unusedBy?.(config as EncoderConfig)
+  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new', unused)
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith(family.head ?? 'classifier')) ||
-    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
+    (head === 'new' && isHeadPath(path)) ||
+    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`)) ||
+    (family.startsAnew?.(path, head === 'new') === true && !sources.has(path))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
@@ -168,7 +170,7 @@ export function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return /^(classifier|score)\./.test(path)
+  return /^(classifier|preClassifier|score)(\.|$)/.test(path)
 }
 
 export function placed(tensor: Tensor, placement: Required<Placement>): Tensor {

@@ -5,7 +5,8 @@ import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors }
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, type ModelConfig, problemTypeOnDisk } from './config.ts'
+import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
+import type { ModelFamily } from './family.ts'
 import { familyOf } from './registry.ts'
 
 /**
@@ -36,20 +37,24 @@ export function saveModel(model: SequenceClassifier | CausalLanguageModel, folde
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
   const head = isLanguage ? {} : headOnDisk(config)
-  const origin = model.origin?.config ?? {}
-  writeJson(join(folder, 'config.json'), { ...configOnDisk(origin, config, architecture, dtype), ...head })
+  const fields = { ...configOnDisk(model.origin?.config ?? {}, config, family, dtype), architectures: [architecture] }
+  writeJson(join(folder, 'config.json'), { ...fields, ...head })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
-function configOnDisk(origin: JsonObject, config: ModelConfig, architecture: string, dtype: string): JsonObject {
+function configOnDisk(origin: JsonObject, config: ModelConfig, family: ModelFamily, dtype: string): JsonObject {
   const { labels: _labels, problemType: _problem, ...rest } = config
   // id2label says how many there are; an old count beside it would contradict it.
   const { num_labels: _, ...kept } = origin
-  const fields = Object.entries(rest).map(([key, value]) => [toDiskName(key), value ?? null])
+  const fields = Object.entries(rest).flatMap(([key, value]) => {
+    const name = nameOnDisk(key, family.names)
+    // To transformers, a field of a family's own that is null is not one that is left out.
+    const isLeftOut = name === null || (value === undefined && Object.hasOwn(family.own ?? {}, key))
+    return isLeftOut ? [] : [[name, value ?? null] as const]
+  })
   return {
     ...kept,
     ...Object.fromEntries(fields),
-    architectures: [architecture],
     dtype,
     torch_dtype: dtype,
   }

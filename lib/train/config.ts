@@ -54,7 +54,7 @@ export const MODEL_FIELDS = {
   }),
   targetModules: list({
     methods: [...ADAPTED, 'vera', 'fourierft'],
-    defaultText: 'query,value',
+    defaultText: 'those of PEFT for the model (BERT: query,value)',
     doc: 'Names of the linear layers that are adapted.',
   }),
   magnitudeAxis: choice({

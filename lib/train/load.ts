@@ -134,7 +134,7 @@ function outputsOf(
 function headWidth(folder: string): number {
   const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
   const last = [...file.entries].find(([name]) =>
-    /(classifier|score)(\.out_proj)?\.(modules_to_save\.)?(default\.)?weight$/.test(name),
+    /\.(classifier|score)(\.out_proj)?\.(modules_to_save\.)?(default\.)?weight$/.test(name),
   )
   if (last) return last[1].shape[0]!
   throw new FormatError(
