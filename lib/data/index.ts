@@ -3,7 +3,17 @@ export { type Columns, findColumns, type NamedColumns } from './columns.ts'
 export { type CsvOptions, readCsv } from './csv.ts'
 export type { Dataset, DatasetInfo, DatasetOptions, PartName } from './dataset.ts'
 export { requirePart } from './dataset.ts'
-export type { Example, ExampleOptions, Label, Rows, TextInput } from './examples.ts'
+export type {
+  Example,
+  ExampleOf,
+  ExampleOptions,
+  GenerationExample,
+  Label,
+  Rows,
+  Task,
+  TextInput,
+  TokenExample,
+} from './examples.ts'
 export { collectExamples, collectInputs } from './examples.ts'
 export { type FileFormat, type FormatOptions, formatOf } from './file-rows.ts'
 export { readJsonl } from './jsonl.ts'
@@ -16,4 +26,13 @@ export { datasetNames } from './registry.ts'
 export type { NamedRow, Row } from './rows.ts'
 export { loadSpamAssassin } from './spamassassin.ts'
 export { assertEnoughForTwoLevels, lowerCount, type Split, type SplitOptions, stratifiedSplit } from './split.ts'
+export {
+  type Entity,
+  entitiesOf,
+  type TagOptions,
+  type TagScheme,
+  toBio2,
+  toIob1,
+  toIobes,
+} from './tag-schemes.ts'
 export { readTsv } from './tsv.ts'
