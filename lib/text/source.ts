@@ -87,6 +87,13 @@ function overrideSettings(parsed: JsonObject, config: JsonObject, family: Family
   return false
 }
 
+/** A space where the tokenizer works on bytes and tells the beginning of a word by it; nothing otherwise. */
+export function wordPrefixOf(parsed: JsonObject): string {
+  const split = asObject(parsed.pre_tokenizer)
+  const steps = Array.isArray(split?.pretokenizers) ? split.pretokenizers.map(asObject) : [split]
+  return steps.some(step => step?.type === 'ByteLevel') ? ' ' : ''
+}
+
 function override(object: JsonObject, key: string, value: unknown): boolean {
   const isSetting = typeof value === 'boolean' || (value === null && key === 'strip_accents')
   if (!isSetting || object[key] === value) return false
