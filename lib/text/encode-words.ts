@@ -40,8 +40,6 @@ export interface Surroundings {
 /** Options with every default filled in. */
 export interface EncodeWordsPlan {
   surroundings: Surroundings
-  /** Set before every word: byte-level tokenizers tell a word's beginning by its space. */
-  prefix: string
   maxLength: number | null
   stride: number
   memo: Map<string, number[]>
@@ -60,7 +58,7 @@ export async function encodeSentences(
   sentences: readonly (readonly string[])[],
   plan: EncodeWordsPlan,
 ): Promise<EncodedWords[]> {
-  const { memo, prefix, signal } = plan
+  const { memo, signal } = plan
   const unknown = [...new Set(sentences.flat())].filter(word => !memo.has(word))
   for (let start = 0; start < unknown.length; start += chunkWords) {
     if (signal?.aborted) {
@@ -69,11 +67,7 @@ export async function encodeSentences(
     }
     const chunk = unknown.slice(start, start + chunkWords)
     const options = { addSpecialTokens: false }
-    const encodings = await Promise.all(
-      chunk.map(word =>
-        native.encode(word === '' || word.startsWith(' ') ? word : prefix + word, null, options),
-      ),
-    )
+    const encodings = await Promise.all(chunk.map(word => native.encode(word, null, options)))
     for (const [index, encoding] of encodings.entries()) memo.set(chunk[index]!, encoding.getIds())
   }
   return sentences.map(sentence => assemble(sentence, plan))

@@ -25,7 +25,7 @@ import {
 } from './files.ts'
 import { fileSettings, folderSettings, type TokenizerSettings } from './settings.ts'
 import { countSpecials, loadLibrary, type NativeTokenizer, openTokenizer } from './library.ts'
-import { tokenizerSource, wordPrefixOf } from './source.ts'
+import { sourceForWords, type TokenizerSource, tokenizerSource } from './source.ts'
 import { declaredTokens, type Role, tokensByRole } from './special-tokens.ts'
 
 export interface FromDirOptions {
@@ -42,8 +42,8 @@ interface Parts {
   settings: TokenizerSettings
   specialTokens: Partial<Record<Role, string>>
   specials: { single: number; pair: number }
-  /** Set before a word that stands alone. */
-  wordPrefix: string
+  /** Makes the tokenizer for words that stand alone, where it is another one. */
+  openForWords: () => NativeTokenizer | undefined
 }
 
 /**
@@ -63,7 +63,8 @@ export class Tokenizer {
   readonly #files: TokenizerFiles
   readonly #settings: TokenizerSettings
   readonly #specials: { single: number; pair: number }
-  readonly #wordPrefix: string
+  readonly #openForWords: () => NativeTokenizer | undefined
+  #forWords: NativeTokenizer | undefined
   #vocabSize: number | undefined
 
   /** The folder it was read from. */
@@ -73,12 +74,12 @@ export class Tokenizer {
   /** The token of each part (`cls`, `sep`, `pad`, `mask`, ...) that the tokenizer has. */
   readonly specialTokens: Readonly<Partial<Record<Role, string>>>
 
-  private constructor({ native, files, settings, specialTokens, specials, wordPrefix }: Parts) {
+  private constructor({ native, files, settings, specialTokens, specials, openForWords }: Parts) {
     this.#native = native
     this.#files = files
     this.#settings = settings
     this.#specials = specials
-    this.#wordPrefix = wordPrefix
+    this.#openForWords = openForWords
     this.dir = files.dir
     this.maxLength = settings.maxLength
     this.specialTokens = specialTokens
@@ -98,21 +99,23 @@ export class Tokenizer {
     const config = objectOf(files, 'tokenizer_config.json') ?? {}
     const source = tokenizerSource(files, model)
     const library = await loadLibrary()
-    const native = openTokenizer(library, source, dir)
     const declared = declaredTokens(config, objectOf(files, 'special_tokens_map.json'))
-    const added = new Set(
-      Array.isArray(source.parsed.added_tokens)
-        ? source.parsed.added_tokens.map(token => asObject(token)?.content)
-        : [],
-    )
-    for (const token of declared.values()) {
-      // A declared token is one token wherever it stands in a text, as in transformers, though tokenizer.json forgot it.
-      if (!token || added.has(token.content) || native.tokenToId(token.content) === null) continue
-      const { content, lstrip, rstrip, singleWord, normalized } = token
-      native.addAddedTokens([
-        new library.AddedToken(content, true, { leftStrip: lstrip, rightStrip: rstrip, singleWord, normalized }),
-      ])
+    const openDeclared = (from: TokenizerSource) => {
+      const opened = openTokenizer(library, from, dir)
+      const added = new Set(
+        Array.isArray(from.parsed.added_tokens) ? from.parsed.added_tokens.map(token => asObject(token)?.content) : [],
+      )
+      for (const token of declared.values()) {
+        // A declared token is one token wherever it stands in a text, as in transformers, though tokenizer.json forgot it.
+        if (!token || added.has(token.content) || opened.tokenToId(token.content) === null) continue
+        const { content, lstrip, rstrip, singleWord, normalized } = token
+        opened.addAddedTokens([
+          new library.AddedToken(content, true, { leftStrip: lstrip, rightStrip: rstrip, singleWord, normalized }),
+        ])
+      }
+      return opened
     }
+    const native = openDeclared(source)
     const specialTokens = tokensByRole(declared, token => native.tokenToId(token) !== null)
     const padId = specialTokens.pad === undefined ? null : native.tokenToId(specialTokens.pad)
     const settings = folderSettings(config, model, padId)
@@ -122,7 +125,10 @@ export class Tokenizer {
       settings: useFileSettings ? fileSettings(settings, source.parsed) : settings,
       specialTokens,
       specials: { single: await countSpecials(native, null), pair: await countSpecials(native, '') },
-      wordPrefix: wordPrefixOf(source.parsed),
+      openForWords: () => {
+        const forWords = sourceForWords(files, model)
+        return forWords && openDeclared(forWords)
+      },
     })
   }
 
@@ -177,10 +183,9 @@ export class Tokenizer {
         { stride, maxLength },
       )
     }
-    const surroundings = await surroundingsOf(this.#native)
-    return encodeSentences(this.#native, sentences, {
-      surroundings,
-      prefix: this.#wordPrefix,
+    this.#forWords ??= this.#openForWords() ?? this.#native
+    return encodeSentences(this.#forWords, sentences, {
+      surroundings: await surroundingsOf(this.#native),
       maxLength,
       stride,
       memo,

@@ -102,6 +102,15 @@ describe('words', () => {
       [10, 11, 12, 13],
     ])
     assert.deepEqual(sentence!.windows[1]!.firstTokens[0], [6, 3])
+    // Windows from 0 and from 5: of 6 the same is shown in both, and the first one answers.
+    const [odd] = await tokenizer.encodeWords([new Array<string>(12).fill('fine')], { maxLength: 10, stride: 3 })
+    assert.deepEqual(
+      odd!.windows.map(({ firstTokens }) => firstTokens[0]),
+      [
+        [0, 1],
+        [7, 3],
+      ],
+    )
   })
 
   it('that are longer than a window are cut and reported', async () => {
