@@ -17,7 +17,11 @@ const otherHeads = /^(qa_outputs|score|pre_classifier)\./
  * allowances: a checkpoint of the encoder alone lacks the family's prefix; layer norms of checkpoints that once came from
  * TensorFlow have gamma and beta; the family's `ignorable` names; and, where `newHead` asks for it, any head.
  */
-export function planNames(names: Iterable<string>, family: ModelFamily, newHead: boolean): NamePlan {
+export function planNames(
+  names: Iterable<string>,
+  family: Pick<ModelFamily, 'prefix' | 'ignorable'>,
+  newHead: boolean,
+): NamePlan {
   const all = [...names]
   const prefix = `${family.prefix}.`
   const encoderAlone = !all.some(name => name.startsWith(prefix))

@@ -1,6 +1,7 @@
 import type { Placement } from '../nn/index.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import type { ConfigDefaults, EncoderConfig } from './config.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
 /** One kind of model: how its folders are read and written. Each file of a model exports one; `registry.ts` lists them. */
 export interface ModelFamily {
@@ -15,4 +16,11 @@ export interface ModelFamily {
   /** Names in checkpoints (with the prefix) that this library has no use for. Anything else it does not know is refused. */
   readonly ignorable: readonly RegExp[]
   create(config: EncoderConfig, placement: Placement): SequenceClassifier
+  /** The same model with a head for every token; absent where it has none. */
+  readonly tokenClassifier?: {
+    readonly architecture: string
+    /** Names that this head has no use for, beside the family's `ignorable`: those of a pooler. */
+    readonly ignorable: readonly RegExp[]
+    create(config: EncoderConfig, placement: Placement): TokenClassifier
+  }
 }

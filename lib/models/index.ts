@@ -6,7 +6,7 @@ export {
   type PaddedBatch,
   toBatch,
 } from './batch.ts'
-export { BertForSequenceClassification, BertModel } from './bert.ts'
+export { BertEncoder, BertForSequenceClassification, BertForTokenClassification, BertModel } from './bert.ts'
 export {
   type ClassifierOutput,
   classificationLoss,
@@ -20,6 +20,7 @@ export type { EncoderConfig, ProblemType } from './config.ts'
 export { useGradientCheckpointing } from './encoder.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { modelTypes } from './registry.ts'
-export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
+export { type HeadTask, modelTypes } from './registry.ts'
+export { RobertaForSequenceClassification, RobertaForTokenClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'
+export { TokenClassifier, type TokenEncoder, tokenLoss } from './token-classifier.ts'

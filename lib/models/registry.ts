@@ -1,9 +1,23 @@
 import { ConfigError } from '../errors.ts'
+import type { Placement } from '../nn/index.ts'
 import { bert } from './bert.ts'
+import type { SequenceClassifier } from './classifier.ts'
+import type { EncoderConfig } from './config.ts'
 import type { ModelFamily } from './family.ts'
 import { roberta } from './roberta.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
 const families: readonly ModelFamily[] = [bert, roberta]
+
+/** What the head of a model is for. */
+export type HeadTask = 'text-classification' | 'token-classification'
+
+/** How one head of a family is named, made and read. */
+export interface FamilyHead {
+  readonly architecture: string
+  readonly ignorable: readonly RegExp[]
+  create(config: EncoderConfig, placement: Placement): SequenceClassifier | TokenClassifier
+}
 
 /** The model types that can be loaded. */
 export const modelTypes: readonly string[] = families.map(family => family.modelType)
@@ -25,5 +39,22 @@ export function familyOf(modelType: unknown, where: string): ModelFamily {
       allowed: modelTypes,
       got: modelType,
     },
+  )
+}
+
+/**
+ * The head of a family for a task.
+ *
+ * @throws ConfigError where the family has none.
+ */
+export function headOf(family: ModelFamily, task: HeadTask, where: string): FamilyHead {
+  if (task === 'text-classification') return family
+  const head = family.tokenClassifier
+  if (head) return { ...head, ignorable: [...family.ignorable, ...head.ignorable] }
+  const allowed = families.filter(({ tokenClassifier }) => tokenClassifier).map(({ modelType }) => modelType)
+  throw new ConfigError(
+    'TASK',
+    `${where}: expected a model_type of ${allowed.join(', ')} for ${task}, got ${family.modelType}; use another model`,
+    { key: 'task', allowed, got: family.modelType },
   )
 }

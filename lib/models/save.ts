@@ -5,7 +5,8 @@ import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors }
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import { type EncoderConfig, problemTypeOnDisk } from './config.ts'
-import { familyOf } from './registry.ts'
+import { familyOf, headOf } from './registry.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 /**
  * Saves a model as a Hugging Face checkpoint (`config.json`, `model.safetensors`) that plain transformers loads. Fields
@@ -13,17 +14,18 @@ import { familyOf } from './registry.ts'
  *
  * @throws ArgumentError for a model whose parameters are not those of its architecture, as one with adapters.
  */
-export function saveModel(model: SequenceClassifier, folder: string): void {
+export function saveModel(model: SequenceClassifier | TokenClassifier, folder: string): void {
   const { config } = model
-  const family = familyOf(config.modelType, 'saveModel')
-  const plain = family.create(config, { device: 'meta' })
+  const task = model instanceof TokenClassifier ? 'token-classification' : 'text-classification'
+  const head = headOf(familyOf(config.modelType, 'saveModel'), task, 'saveModel')
+  const plain = head.create(config, { device: 'meta' })
   const state = stateOf(model)
   const mismatch = compareState(plain, state)
   plain.dispose()
   if (mismatch) {
     throw new ArgumentError(
       'NOT_PLAIN',
-      `saveModel: expected the parameters of ${family.architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
+      `saveModel: expected the parameters of ${head.architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
       { ...mismatch },
     )
   }
@@ -31,7 +33,11 @@ export function saveModel(model: SequenceClassifier, folder: string): void {
   const named = new Map([...state].map(([path, tensor]) => [toDiskName(path), tensor]))
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
-  writeJson(join(folder, 'config.json'), configOnDisk(model.origin?.config ?? {}, config, family.architecture, dtype))
+  writeJson(join(folder, 'config.json'), {
+    ...configOnDisk(model.origin?.config ?? {}, config, head.architecture, dtype),
+    // It says what one row of logits a text means.
+    ...(task === 'token-classification' ? { problem_type: null } : {}),
+  })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
