@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
 import { ConfigError } from '../../lib/errors.ts'
 import { toDiskName } from '../../lib/io/index.ts'
-import { type Batch, loadModel, packBatch, saveModel, TokenClassifier, tokenLoss } from '../../lib/models/index.ts'
+import {
+  type Batch,
+  createModel,
+  loadModel,
+  packBatch,
+  packTexts,
+  saveModel,
+  TokenClassifier,
+  tokenLoss,
+} from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { indexSelect, view } from '../../lib/ops/index.ts'
 import { findModel } from '../../lib/setup/assets.ts'
@@ -144,6 +153,25 @@ describe('token classifiers', () => {
     )
     assert.ok(!model.namedParameters().some(([path]) => path.includes('pooler')))
     model.dispose()
+  })
+
+  it("drop hidden states before the head, by the classifier's own probability", () => {
+    scope(() => {
+      const config = { model_type: 'bert', vocab_size: 9, hidden_size: 8, num_attention_heads: 2, num_hidden_layers: 1 }
+      const quiet = {
+        hidden_dropout_prob: 0,
+        attention_probs_dropout_prob: 0,
+        intermediate_size: 8,
+        classifier_dropout: 0.5,
+      }
+      const model = createModel({ ...config, ...quiet }, { task: 'token-classification' })
+      const batch = packTexts([{ ids: [1, 2, 3], typeIds: [0, 0, 0] }])
+      const logits = () => noGrad(() => model.forward(batch).logits)
+      const plain = logits()
+      model.train(true)
+      assert.ok(Number(plain.sub(logits()).abs().max().item()) > 1e-3)
+      assert.deepEqual(plain.shape, [3, 2])
+    })
   })
 
   it('are saved as transformers saves them', () => {
