@@ -35,6 +35,15 @@ export interface ExampleOf {
 
 export type Task = keyof ExampleOf
 
+export const tasks: readonly Task[] = ['text-classification', 'token-classification', 'text-generation']
+
+/** What is predicted for, by task. */
+export interface InputOf {
+  'text-classification': TextInput
+  'token-classification': { tokens: readonly string[] }
+  'text-generation': { prompt: string }
+}
+
 /** What a user may hand over row by row: an array, any iterable, an async iterable. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>
 

@@ -1,16 +1,17 @@
 import { extname } from 'node:path'
 import { ConfigError, FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
+import { type ConllOptions, readConll } from './conll.ts'
 import { readCsv } from './csv.ts'
 import { readJsonl } from './jsonl.ts'
 import { type NamedRow, raggedRow } from './rows.ts'
 import { readTsv } from './tsv.ts'
 
-export type FileFormat = 'jsonl' | 'csv' | 'tsv'
+export type FileFormat = 'jsonl' | 'csv' | 'tsv' | 'conll'
 
 /** How a file is taken apart. */
-export interface FormatOptions {
-  /** Told by the file's name (`.jsonl`, `.csv`, `.tsv`, each also with `.gz`) unless given. */
+export interface FormatOptions extends ConllOptions {
+  /** Told by the file's name (`.jsonl`, `.csv`, `.tsv`, `.conll`, each also with `.gz`) unless given. */
   format?: FileFormat | undefined
   /** Column names of a csv or tsv file that has no header line. */
   columns?: readonly string[] | undefined
@@ -20,10 +21,12 @@ export interface FormatOptions {
   quoting?: boolean | undefined
 }
 
-/** The rows of a jsonl, csv or tsv file. For csv and tsv the column names come first, as every row has them. */
+/** The rows of a file; of a conll file its sentences. For csv and tsv the column names come first, as every row has them. */
 export async function* readFileRows(source: DataSource, options: FormatOptions): AsyncGenerator<NamedRow> {
   const format = options.format ?? formatOf(sourceName(source))
-  yield* format === 'jsonl' ? readJsonl(source) : nameFields(source, format, options)
+  if (format === 'jsonl') yield* readJsonl(source)
+  else if (format === 'conll') yield* readConll(source, options)
+  else yield* nameFields(source, format, options)
 }
 
 async function* nameFields(
@@ -86,12 +89,13 @@ export function formatOf(path: string): FileFormat {
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl'
   if (extension === '.csv') return 'csv'
   if (extension === '.tsv') return 'tsv'
-  const later = extension === '.parquet' || extension === '.conll'
+  if (['.conll', '.conllu', '.bio', '.iob', '.iob2'].includes(extension)) return 'conll'
+  const later = extension === '.parquet'
   throw new FormatError(
     'DATA_FORMAT',
     later
-      ? `${path}: expected jsonl, csv or tsv, got ${extension.slice(1)}, which comes in a later version; convert the file to jsonl`
-      : `${path}: expected a file named .jsonl, .csv or .tsv (or with .gz after it), got '${extension || 'no ending'}'; rename it or give format`,
+      ? `${path}: expected jsonl, csv, tsv or conll, got ${extension.slice(1)}, which comes in a later version; convert the file to jsonl`
+      : `${path}: expected a file named .jsonl, .csv, .tsv or .conll (or with .gz after it), got '${extension || 'no ending'}'; rename it or give format`,
     { file: path, extension },
   )
 }

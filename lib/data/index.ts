@@ -1,13 +1,15 @@
 export type { DataSource } from './bytes.ts'
 export { type Columns, findColumns, type NamedColumns } from './columns.ts'
+export { type ConllOptions, readConll } from './conll.ts'
 export { type CsvOptions, readCsv } from './csv.ts'
-export type { Dataset, DatasetInfo, DatasetOptions, PartName } from './dataset.ts'
-export { requirePart } from './dataset.ts'
+export type { AnyDataset, Dataset, DatasetInfo, DatasetOptions, PartName } from './dataset.ts'
+export { requirePart, requireTask } from './dataset.ts'
 export type {
   Example,
   ExampleOf,
   ExampleOptions,
   GenerationExample,
+  InputOf,
   Label,
   Rows,
   Task,
@@ -22,7 +24,7 @@ export { type Line, readLines } from './lines.ts'
 export { loadDataset } from './load-dataset.ts'
 export { type LoadFileOptions, loadFile, readInputs } from './load-file.ts'
 export { Random, shuffle } from './random.ts'
-export { datasetNames } from './registry.ts'
+export { type DatasetName, type DatasetNamed, datasetNames } from './registry.ts'
 export type { NamedRow, Row } from './rows.ts'
 export { loadSpamAssassin } from './spamassassin.ts'
 export { assertEnoughForTwoLevels, lowerCount, type Split, type SplitOptions, stratifiedSplit } from './split.ts'

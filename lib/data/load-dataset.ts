@@ -1,5 +1,6 @@
 import { ArgumentError } from '../errors.ts'
-import type { Dataset, DatasetOptions } from './dataset.ts'
+import type { DatasetOptions } from './dataset.ts'
+import type { DatasetNamed } from './registry.ts'
 
 /**
  * Loads a data set by name. Parts that the folder does not hold are undefined; `info` says what it is and what is
@@ -12,7 +13,11 @@ import type { Dataset, DatasetOptions } from './dataset.ts'
  * @throws ConfigError for an unknown name, DataError or FormatError (with file and line) for data that is not as it
  * should be.
  */
-export async function loadDataset(name: string, dir: string, options: DatasetOptions = {}): Promise<Dataset> {
+export async function loadDataset<N extends string>(
+  name: N,
+  dir: string,
+  options: DatasetOptions = {},
+): Promise<DatasetNamed<N>> {
   const { findDataset } = await import('./registry.ts') // late: the readers of all data sets
   const entry = findDataset(name)
   if (typeof dir !== 'string' || dir === '') {
@@ -22,5 +27,5 @@ export async function loadDataset(name: string, dir: string, options: DatasetOpt
       { dir },
     )
   }
-  return entry.load(dir, options)
+  return (await entry.load(dir, options)) as DatasetNamed<N>
 }

@@ -141,10 +141,12 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.deepEqual(sizes(mnli), [1000, undefined, undefined])
     assert.deepEqual(counts(mnli.train), [328, 349, 323])
     assert.equal(mnli.info.partial, true)
+    assert.match(mnli.info.warnings[0]!, /mnli_clare_1000\.tsv is a sample of MNLI with altered text/)
+    assert.throws(() => requirePart(mnli, 'validationMismatched'), { message: /put dev_mismatched\.tsv there/ })
   })
 
   it('every label is one of the official ones', async () => {
-    for (const name of ['cola', 'sst2', 'mrpc', 'rte', 'qnli', 'qqp', 'mnli']) {
+    for (const name of ['cola', 'sst2', 'mrpc', 'rte', 'qnli', 'qqp', 'mnli'] as const) {
       const { train, validation, test, info } = await loadDataset(name, shared)
       for (const part of [train, validation, test]) encodeLabels(part ?? [], labelSet(info.labels!))
     }
