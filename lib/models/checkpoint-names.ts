@@ -21,7 +21,7 @@ const heads = /^(classifier|pre_classifier|qa_outputs|score|lm_head)\./
  */
 export function planNames(
   names: Iterable<string>,
-  family: ModelFamily,
+  family: Pick<ModelFamily, 'prefix' | 'ignorable' | 'renamed'>,
   newHead: boolean,
   unused: readonly RegExp[] = [],
 ): NamePlan {

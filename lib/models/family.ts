@@ -3,6 +3,7 @@ import type { Placement } from '../nn/index.ts'
 import type { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import type { ConfigDefaults, EncoderConfig, FamilyFields, ModelConfig } from './config.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
 /** One kind of model: how its folders are read and written. Each file of a model exports one; `registry.ts` lists them. */
 export interface ModelFamily extends FamilyFields {
@@ -31,6 +32,13 @@ export interface ModelFamily extends FamilyFields {
   /** Modules that train in full beside adapters, by their names on disk; left out, what ends with classifier or score. */
   readonly head?: readonly string[]
   create(config: EncoderConfig, placement: Placement): SequenceClassifier
+  /** The same model with a head for every token; absent where it has none. */
+  readonly tokenClassifier?: {
+    readonly architecture: string
+    /** Names that this head has no use for, beside the family's `ignorable`: those of a pooler. */
+    readonly ignorable: readonly RegExp[]
+    create(config: EncoderConfig, placement: Placement): TokenClassifier
+  }
   /** The same model with a head for the next token; absent for models that do not read from left to right. */
   readonly languageModel?: {
     readonly architecture: string

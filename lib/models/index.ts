@@ -6,7 +6,7 @@ export {
   type PaddedBatch,
   toBatch,
 } from './batch.ts'
-export { BertForSequenceClassification, BertModel } from './bert.ts'
+export { BertEncoder, BertForSequenceClassification, BertForTokenClassification, BertModel } from './bert.ts'
 export {
   type CausalConfig,
   CausalLanguageModel,
@@ -33,7 +33,8 @@ export { KeyValueCache } from './key-value-cache.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { createLanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from './load-language-model.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { modelTypes, tuningDefaults } from './registry.ts'
-export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
+export { type HeadTask, modelTypes, tuningDefaults } from './registry.ts'
+export { RobertaForSequenceClassification, RobertaForTokenClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'
 export { useGradientCheckpointing } from './stack.ts'
+export { TokenClassifier, type TokenEncoder, tokenLoss } from './token-classifier.ts'

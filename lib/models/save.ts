@@ -7,7 +7,8 @@ import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
 import type { ModelFamily } from './family.ts'
-import { familyOf } from './registry.ts'
+import { familyOf, headOf } from './registry.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 /**
  * Saves a model as a Hugging Face checkpoint (`config.json`, `model.safetensors`) that plain transformers loads. Fields
@@ -15,13 +16,13 @@ import { familyOf } from './registry.ts'
  *
  * @throws ArgumentError for a model whose parameters are not those of its architecture, as one with adapters.
  */
-export function saveModel(model: SequenceClassifier | CausalLanguageModel, folder: string): void {
+export function saveModel(model: SequenceClassifier | TokenClassifier | CausalLanguageModel, folder: string): void {
   const { config } = model
   const family = familyOf(config.modelType, 'saveModel')
+  const task = model instanceof TokenClassifier ? 'token-classification' : 'text-classification'
   const isLanguage = model instanceof CausalLanguageModel
-  const architecture = isLanguage ? family.languageModel!.architecture : family.architecture
-  const meta = { device: 'meta' }
-  const plain = isLanguage ? family.languageModel!.create(config, meta) : family.create(config as EncoderConfig, meta)
+  const { architecture, create } = isLanguage ? family.languageModel! : headOf(family, task, 'saveModel')
+  const plain = create(config as EncoderConfig, { device: 'meta' })
   const state = stateOf(model)
   const mismatch = compareState(plain, state)
   plain.dispose()
@@ -37,8 +38,13 @@ export function saveModel(model: SequenceClassifier | CausalLanguageModel, folde
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
   const head = isLanguage ? {} : headOnDisk(config)
-  const fields = { ...configOnDisk(model.origin?.config ?? {}, config, family, dtype), architectures: [architecture] }
-  writeJson(join(folder, 'config.json'), { ...fields, ...head })
+  writeJson(join(folder, 'config.json'), {
+    ...configOnDisk(model.origin?.config ?? {}, config, family, dtype),
+    architectures: [architecture],
+    ...head,
+    // It says what one row of logits a text means.
+    ...(task === 'token-classification' ? { problem_type: null } : {}),
+  })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */

@@ -329,7 +329,7 @@ describe('models/load and save', () => {
   it('refuses other tasks, other models and other weights by a sentence', () => {
     assert.throws(
       () => load({ task: 'text-generation' as 'text-classification' }),
-      /expected the task text-classification/,
+      /expected a task of text-classification, token-classification, got text-generation/,
     )
     configure({ model_type: 'zebra' })
     assert.throws(() => load(), /config\.json: expected a model_type of bert, roberta, .*got "zebra"/)
