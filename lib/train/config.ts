@@ -5,6 +5,7 @@
 import { BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
 import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
+import { PRESET_NAMES } from './presets.ts'
 import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
 const ADAPTED = ['bidora', 'dora', 'lora', 'rslora'] as const
@@ -160,6 +161,13 @@ export const FIT_FIELDS = {
     doc: 'Part of the upper steps in which the learning rate of the magnitudes rises from 0.',
   }),
   weightDecay: number({ default: 0.01, min: 0, doc: 'Decoupled weight decay of everything but magnitudes.' }),
+  retrainWeightDecay: number({
+    methods: TWO_LEVELS,
+    readWith: { retrain: [true] },
+    min: 0,
+    defaultText: 'weightDecay',
+    doc: 'The same in the retraining.',
+  }),
   upperWeightDecay: number({
     methods: TWO_LEVELS,
     readWith: SEARCHED,
@@ -271,7 +279,11 @@ export const FIT_FIELDS = {
 
 /** Settings that either call takes; what `fit` is given wins. */
 export const SHARED_FIELDS = {
-  preset: choice({ values: ['paper'], doc: 'A named set of settings; settings given beside it win.' }),
+  preset: choice({
+    values: PRESET_NAMES,
+    note: "the paper's settings for other models and data sets are not published",
+    doc: 'A named set of settings (README of train); settings given beside it win.',
+  }),
   maxLength: integer({ default: 128, min: 2, doc: 'Longest text in tokens; longer ones are cut and counted.' }),
   seed: integer({ default: 0, min: 0, doc: 'Seed of start values, order, split and dropout.' }),
 } as const
@@ -298,6 +310,7 @@ export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
 /** Settings that are what another one is, where they are not given. */
 export const DERIVED = {
   lowerLearningRate: 'retrainLearningRate',
+  retrainWeightDecay: 'weightDecay',
   stepSize: 'lowerLearningRate',
   headFrom: 'directionsFrom',
   upperBatchSize: 'batchSize',
@@ -323,41 +336,6 @@ export const RIVALS: Readonly<Record<string, FieldName>> = {
   searchEpochs: 'searchSteps',
   retrainSteps: 'retrainEpochs',
   retrainEpochs: 'retrainSteps',
-}
-
-/**
- * Named sets of settings. `paper`: what the BiDoRA paper's own scripts for RoBERTa-base on GLUE run (CoLA's row), with
- * the formula's letter for the axis and the effective scale of 1.
- */
-export const PRESETS: Readonly<Record<'paper', GivenModelSettings & GivenFitSettings>> = {
-  paper: {
-    rank: 4,
-    loraAlpha: 4,
-    magnitudeAxis: 'in',
-    detachNorm: false,
-    maxLength: 512,
-    hypergradient: 'finite-difference',
-    round: 'faithful',
-    radius: 0.01,
-    unrollSteps: 1,
-    lowerFraction: 0.8,
-    searchSteps: 20_000,
-    retrainSteps: 30_000,
-    lowerLearningRate: 5e-5,
-    upperLearningRate: 5e-5,
-    retrainLearningRate: 3e-5,
-    batchSize: 32,
-    schedule: 'linear',
-    warmupRatio: 0.1,
-    weightDecay: 0.1,
-    upperWeightDecay: 0.1,
-    clip: 0,
-    upperClip: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-6,
-    orthogonality: 1e-5,
-  },
 }
 
 export type { Method }

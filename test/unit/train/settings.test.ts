@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ConfigError } from '../../../lib/errors.ts'
-import { ALIASES, FIELDS, type FieldName, PRESETS } from '../../../lib/train/config.ts'
+import { ALIASES, FIELDS, type FieldName } from '../../../lib/train/config.ts'
 import { accepts, defaultOf, METHODS } from '../../../lib/train/field.ts'
+import { PRESETS } from '../../../lib/train/presets.ts'
 import { describeSettings, fitSettings, flagOf, modelSettings, valueFromText } from '../../../lib/train/settings.ts'
 
 const names = Object.keys(FIELDS) as FieldName[]
