@@ -1,3 +1,4 @@
+export { readArrow } from './arrow.ts'
 export type { DataSource } from './bytes.ts'
 export { type Columns, findColumns, type NamedColumns } from './columns.ts'
 export { type ConllOptions, readConll } from './conll.ts'
@@ -23,6 +24,7 @@ export { encodeLabels, findLabels, type LabelSet, labelIndex, labelSet, prepareL
 export { type Line, readLines } from './lines.ts'
 export { loadDataset } from './load-dataset.ts'
 export { type LoadFileOptions, loadFile, readInputs } from './load-file.ts'
+export { readParquet } from './parquet.ts'
 export { Random, shuffle } from './random.ts'
 export { groupReferences, type ReferencedExample } from './references.ts'
 export { type DatasetName, type DatasetNamed, datasetNames } from './registry.ts'
