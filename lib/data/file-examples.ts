@@ -20,6 +20,9 @@ export interface FileOptions extends NamedColumns, FormatOptions, TagReading {
   labelSeparator?: string | undefined
 }
 
+/** What readers tell each other, and no user. */
+export type InnerOption = 'from' | 'onLine' | 'onScheme'
+
 /** A row of the file as an example, or what is wrong with it. */
 export type Outcome<E> = { line: number; row: E } | { line: number; error: BidoraError }
 

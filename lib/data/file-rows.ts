@@ -7,6 +7,7 @@ import { type ConllOptions, readConll } from './conll.ts'
 import { readCsv } from './csv.ts'
 import { readJsonl } from './jsonl.ts'
 import { readParquet } from './parquet.ts'
+import type { LineReading } from './lines.ts'
 import { type NamedRow, raggedRow } from './rows.ts'
 import { readTsv } from './tsv.ts'
 
@@ -27,16 +28,19 @@ export interface FormatOptions extends ConllOptions {
   quoting?: boolean | undefined
 }
 
-/** The rows of a file; of a conll file its sentences. For csv and tsv the column names come first, as every row has them. */
+/**
+ * The rows of a file; of a conll file its sentences. For csv and tsv the column names come first, as every row has them.
+ * `from` of parquet and arrow counts rows as lines.
+ */
 export async function* readFileRows(
   source: DataSource,
   format: FileFormat,
   options: FormatOptions,
 ): AsyncGenerator<NamedRow> {
-  if (format === 'jsonl') yield* readJsonl(source)
+  if (format === 'jsonl') yield* readJsonl(source, options)
   else if (format === 'conll') yield* readConll(source, options)
-  else if (format === 'parquet') yield* readParquet(source)
-  else if (format === 'arrow') yield* readArrow(source)
+  else if (format === 'parquet') yield* readParquet(source, options.from?.line)
+  else if (format === 'arrow') yield* readArrow(source, options.from?.line)
   else yield* nameFields(source, format, options)
 }
 
@@ -64,8 +68,17 @@ async function* nameFields(
       },
     )
   }
+  const read = ({ from, onLine }: LineReading) =>
+    quoting ? readCsv(source, { delimiter, from, onLine }) : readTsv(source, { from, onLine })
   let names = options.columns
-  for await (const row of quoting ? readCsv(source, { delimiter }) : readTsv(source)) {
+  if (names === undefined && (options.from?.offset ?? 0) > 0) {
+    // Whoever begins further down still needs the first line.
+    for await (const { fields } of read({})) {
+      names = fields.map(name => name.trim())
+      break
+    }
+  }
+  for await (const row of read(options)) {
     if (names === undefined) {
       names = row.fields.map(name => name.trim())
       checkHeader(file, row.line, names, delimiter)

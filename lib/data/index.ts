@@ -31,6 +31,8 @@ export { type DatasetName, type DatasetNamed, datasetNames } from './registry.ts
 export type { NamedRow, Row } from './rows.ts'
 export { loadSpamAssassin } from './spamassassin.ts'
 export { assertEnoughForTwoLevels, lowerCount, type Split, type SplitOptions, stratifiedSplit } from './split.ts'
+export { type ExampleStream, type StreamOptions, streamFiles } from './stream-files.ts'
+export type { RowPlace, StreamState } from './stream-state.ts'
 export {
   type Entity,
   entitiesOf,
