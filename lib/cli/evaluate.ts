@@ -24,8 +24,20 @@ type Flags = LoadFlags &
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('Prints the scores of a saved model on labelled examples: a file, stdin, or a known data set')
-    .argument('[file]', '.jsonl, .csv or .tsv, also with .gz; - is stdin (jsonl unless --format says otherwise)')
-    .addOption(new Option('--format <format>', 'how the file is read').choices(['jsonl', 'csv', 'tsv']))
+    .argument(
+      '[file]',
+      '.jsonl, .csv, .tsv (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
+    )
+    .addOption(
+      new Option('--format <format>', 'how the file is read').choices([
+        'jsonl',
+        'csv',
+        'tsv',
+        'conll',
+        'parquet',
+        'arrow',
+      ]),
+    )
     .addOption(
       new Option('--split <part>', 'part of the data set (default: test where it has one)').choices(
         Object.keys(splits),

@@ -1,16 +1,25 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Example } from '../../lib/data/index.ts'
+import type { Dataset, Example } from '../../lib/data/index.ts'
 import { encodeLabels, labelSet, loadDataset } from '../../lib/data/index.ts'
 
 const shared = resolve('../shared/data')
+
+/** Each division is read once. */
+const loaded = new Map<string, Promise<Dataset>>()
+function load(name: 'reuters21578-modapte' | 'reuters21578-modlewis' | 'reuters21578-modhayes'): Promise<Dataset> {
+  const dataset = loaded.get(name) ?? loadDataset(name, shared)
+  loaded.set(name, dataset)
+  return dataset
+}
 
 const topics = ({ label }: Example) => label as readonly string[]
 const labelled = (examples: readonly Example[]) => examples.filter(example => topics(example).length > 0).length
 const several = (examples: readonly Example[]) => examples.filter(example => topics(example).length > 1).length
 
 describe('Reuters-21578 of ../shared/data, by the counts of its README', () => {
+  after(() => loaded.clear())
   before(function () {
     if (existsSync(join(shared, 'README.md'))) return
     console.log('      skipped: no ../shared/data beside the checkout')
@@ -24,7 +33,7 @@ describe('Reuters-21578 of ../shared/data, by the counts of its README', () => {
     ['reuters21578-modhayes', [20856, 722], [10802, 565], [1663, 209], '118 in training, 77 in test'],
   ] as const) {
     it(name, async () => {
-      const { train, validation, test, info } = await loadDataset(name, shared)
+      const { train, validation, test, info } = await load(name)
       assert.equal(validation, undefined)
       assert.equal(info.partial, false)
       const parts = [train!, test!]
@@ -59,7 +68,7 @@ describe('Reuters-21578 of ../shared/data, by the counts of its README', () => {
   }
 
   it('has its largest topics, R52 and R90 of ModApte', async () => {
-    const { train, test } = await loadDataset('reuters21578-modapte', shared)
+    const { train, test } = await load('reuters21578-modapte')
     const single = [train!, test!].map(part =>
       part
         .map(topics)
@@ -80,7 +89,7 @@ describe('Reuters-21578 of ../shared/data, by the counts of its README', () => {
   })
 
   it('is Latin-1', async () => {
-    const { train, test } = await loadDataset('reuters21578-modhayes', shared)
+    const { train, test } = await load('reuters21578-modhayes')
     assert.equal([...train!, ...test!].filter(({ text }) => text.includes('\xfc')).length, 1)
   })
 })
