@@ -99,6 +99,13 @@ export function nameOnDisk(key: string, names: FamilyFields['names'] = {}): stri
   return own === undefined ? toDiskName(key) : own
 }
 
+/** The names on disk of the fields that hold real numbers. */
+export function realNames({ names = {}, own = {} }: FamilyFields): string[] {
+  const checks = { ...fields, ...Object.fromEntries(Object.entries(own).map(([key, { check }]) => [key, check])) }
+  const isReal = (check: Check) => check[1](0.5)
+  return Object.entries(checks).flatMap(([key, check]) => (isReal(check) ? (nameOnDisk(key, names) ?? []) : []))
+}
+
 /** Switches that change the arithmetic and are not implemented: key on disk, allowed values, what the other values mean. */
 const switches: readonly (readonly [key: string, allowed: (value: unknown) => boolean, meaning: string])[] = [
   ['position_embedding_type', value => value === 'absolute', 'relative positions'],

@@ -4,7 +4,7 @@ import { ArgumentError } from '../errors.ts'
 import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors } from '../io/index.ts'
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
+import { type EncoderConfig, nameOnDisk, problemTypeOnDisk, realNames } from './config.ts'
 import type { ModelFamily } from './family.ts'
 import { familyOf } from './registry.ts'
 
@@ -32,7 +32,8 @@ export function saveModel(model: SequenceClassifier, folder: string): void {
   const named = new Map([...state].map(([path, tensor]) => [toDiskName(path), tensor]))
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
-  writeJson(join(folder, 'config.json'), configOnDisk(model.origin?.config ?? {}, config, family, dtype))
+  const onDisk = configOnDisk(model.origin?.config ?? {}, config, family, dtype)
+  writeJson(join(folder, 'config.json'), onDisk, { reals: realNames(family) })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
