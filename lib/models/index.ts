@@ -17,6 +17,7 @@ export {
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ProblemType } from './config.ts'
+export { DebertaV2ForSequenceClassification, DebertaV2Model } from './deberta-v2.ts'
 export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
 export { EsmForSequenceClassification, EsmModel } from './esm.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'

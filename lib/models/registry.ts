@@ -1,11 +1,12 @@
 import { ConfigError } from '../errors.ts'
 import { bert } from './bert.ts'
+import { debertaV2 } from './deberta-v2.ts'
 import { distilbert } from './distilbert.ts'
 import { esm } from './esm.ts'
 import type { ModelFamily } from './family.ts'
 import { roberta } from './roberta.ts'
 
-const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm]
+const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm, debertaV2]
 
 /** The model types that can be loaded. */
 export const modelTypes: readonly string[] = families.map(family => family.modelType)

@@ -4,6 +4,9 @@ export {
   type AttentionContext,
   type AttentionKernel,
   firstTokens,
+  mergeHeads,
+  sideBySide,
+  splitHeads,
   type TextRows,
   useAttentionKernel,
 } from './attention.ts'
