@@ -1,4 +1,4 @@
-import { add, narrow, select } from '../ops/index.ts'
+import { add, arange, zeros } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { Dropout, Embedding, LayerNorm, Module, type Placement } from '../nn/index.ts'
 import type { Batch } from './batch.ts'
@@ -8,8 +8,13 @@ import type { EncoderConfig } from './config.ts'
 export type PositionLookup = (table: Embedding, batch: Batch) => Tensor
 
 /** Positions count from 0, padding or not. */
-export const positionsFromZero: PositionLookup = (table, batch) =>
-  batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
+export const positionsFromZero: PositionLookup = (table, batch) => table.forward(placesInText(batch))
+
+/** The place of each token in its text: [seq] or [rows]. */
+export function placesInText(batch: Batch): Tensor {
+  if (batch.layout === 'packed') return batch.positions
+  return arange(0, batch.inputIds.shape[1]!, { dtype: 'int64', device: batch.inputIds.device })
+}
 
 /** The places of a batch's rows, by which dropout tells them; a padded batch has the row's own number. */
 export function rowPlaces(batch: Batch): { rows?: Tensor } {
@@ -58,8 +63,9 @@ export class Embeddings extends Module {
   }
 }
 
-/** [..., hidden], or [hidden] where all tokens are of one type. */
-export function typesOf(table: Embedding, { tokenTypeIds }: Batch): Tensor {
-  // With one type there is nothing to look up, whatever a tokenizer says.
-  return tokenTypeIds && table.weight.shape[0]! > 1 ? table.forward(tokenTypeIds) : select(table.weight, 0, 0)
+/** [..., hidden], or [1, hidden] where all tokens are of one type. */
+export function typesOf(table: Embedding, { tokenTypeIds, inputIds: { device } }: Batch): Tensor {
+  // With one type a tokenizer has nothing to say.
+  const isTold = tokenTypeIds && table.weight.shape[0]! > 1
+  return table.forward(isTold ? tokenTypeIds : zeros([1], { dtype: 'int64', device }))
 }
