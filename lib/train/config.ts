@@ -114,7 +114,7 @@ export const FIT_FIELDS = {
     methods: TWO_LEVELS,
     readWith: SEARCHED,
     min: 1,
-    defaultText: 'batchSize',
+    defaultText: 'half of batchSize with hypergradient first-order, else batchSize',
     doc: 'The same as batchSize for the upper level.',
   }),
   upperAccumulation: integer({
@@ -287,16 +287,19 @@ export type ModelSettings = ValuesOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 export type GivenModelSettings = GivenOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
 
-/** Settings that are what another one is, where they are not given. */
+/** Settings that are what another one is, or follow from others, where they are not given. */
 export const DERIVED = {
   lowerLearningRate: 'retrainLearningRate',
   stepSize: 'lowerLearningRate',
   headFrom: 'directionsFrom',
-  upperBatchSize: 'batchSize',
+  upperBatchSize: ({ hypergradient, batchSize }: Pick<ValuesOf<typeof FIT_FIELDS>, 'hypergradient' | 'batchSize'>) =>
+    hypergradient === 'first-order' ? Math.ceil(batchSize / 2) : batchSize,
   upperSchedule: 'schedule',
   upperWarmupRatio: 'warmupRatio',
   upperPrecision: 'precision',
-} as const satisfies Partial<Record<keyof typeof FIT_FIELDS, keyof typeof FIT_FIELDS>>
+} as const satisfies Partial<
+  Record<keyof typeof FIT_FIELDS, keyof typeof FIT_FIELDS | ((settings: ValuesOf<typeof FIT_FIELDS>) => unknown)>
+>
 
 /** Short names that stand for a longer one. */
 export const ALIASES = { epochs: 'retrainEpochs', learningRate: 'retrainLearningRate' } as const satisfies Record<
@@ -339,6 +342,7 @@ export const PRESETS: Readonly<Record<'paper', GivenModelSettings & GivenFitSett
     upperLearningRate: 5e-5,
     retrainLearningRate: 3e-5,
     batchSize: 32,
+    upperBatchSize: 32,
     schedule: 'linear',
     warmupRatio: 0.1,
     weightDecay: 0.1,
