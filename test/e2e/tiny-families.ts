@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../parity/golden.ts'
 import { tinyExamples } from './tiny-model.ts'
 
 /** A family of encoders, small enough to train in a moment. */
 export interface TinyFamily {
   readonly config: Readonly<Record<string, unknown>> & { model_type: string }
   /** Files of its tokenizer. */
-  readonly files: Readonly<Record<string, string>>
+  readonly files: Readonly<Record<string, string | Uint8Array>>
   readonly examples: readonly { text: string; label: string }[]
 }
 
@@ -51,5 +54,25 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     },
     files: { 'vocab.txt': esmVocabulary.join('\n') },
     examples: proteins,
+  },
+  'deberta-v2': {
+    config: {
+      model_type: 'deberta-v2',
+      vocab_size: 160,
+      hidden_size: 16,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      max_position_embeddings: 32,
+      relative_attention: true,
+      pos_att_type: 'p2c|c2p',
+      position_buckets: 8,
+      share_att_key: true,
+      norm_rel_ebd: 'layer_norm',
+      position_biased_input: false,
+      initializer_range: 0.2,
+    },
+    files: { 'spm.model': readFileSync(join(root, 'test/golden/vocabularies/deberta-v2/spm.model')) },
+    examples,
   },
 }

@@ -1,28 +1,45 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FormatError } from '../../lib/errors.ts'
 import { Tokenizer } from '../../lib/text/index.ts'
 import { root } from './golden.ts'
 
 interface Case {
+  /** Settings of tokenizer_config.json that are other than in the folder. */
+  config?: Record<string, boolean>
   texts: [text: string, pair?: string]
   ids: number[]
   decoded: string
 }
 
 const golden = join(root, 'test/golden/vocabularies')
-const cases = JSON.parse(readFileSync(join(golden, 'cases.json'), 'utf8')) as Record<string, Case[]>
+
+/** The tokenizer of a golden folder, with other settings. */
+async function opened(family: string, changes: Record<string, boolean>): Promise<Tokenizer> {
+  const folder = mkdtempSync(join(tmpdir(), 'bidora-vocabulary-'))
+  cpSync(join(golden, family), folder, { recursive: true })
+  const file = join(folder, 'tokenizer_config.json')
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }))
+  return Tokenizer.fromDir(folder).finally(() => rmSync(folder, { recursive: true }))
+}
 
 describe('parity: tokenizers from vocabularies', () => {
-  for (const [family, tests] of Object.entries(cases)) {
+  for (const family of ['esm', 'deberta-v2']) {
+    const { cases } = JSON.parse(readFileSync(join(golden, `${family}.json`), 'utf8')) as { cases: Case[] }
     it(`${family}: the ids of transformers, and its texts of them`, async () => {
-      const tokenizer = await Tokenizer.fromDir(join(golden, family))
-      assert.ok(tests.length > 15)
-      for (const { texts, ids, decoded } of tests) {
+      assert.ok(cases.length > 15)
+      const tokenizers = new Map<string, Tokenizer>()
+      for (const { texts, ids, decoded, config = {} } of cases) {
+        const key = JSON.stringify(config)
+        const tokenizer = tokenizers.get(key) ?? (await opened(family, config))
+        tokenizers.set(key, tokenizer)
         const [text, pair] = texts
         const [encoded] = await tokenizer.encode([pair === undefined ? { text } : { text, pair }])
-        assert.deepEqual(encoded!.ids, ids, JSON.stringify(texts))
-        assert.equal(await tokenizer.decode(ids, { skipSpecialTokens: false }), decoded, JSON.stringify(texts))
+        const what = JSON.stringify([texts, config])
+        assert.deepEqual(encoded!.ids, ids, what)
+        assert.equal(await tokenizer.decode(ids, { skipSpecialTokens: false }), decoded, what)
       }
     })
   }
@@ -40,5 +57,41 @@ describe('parity: tokenizers from vocabularies', () => {
     assert.deepEqual(tokenizer.padding(), { side: 'right', padId: 1, padTypeId: 0 })
     const [encoded] = await tokenizer.encode([{ text: 'MK JJV' }], { maxLength: 5 })
     assert.deepEqual([encoded!.truncated, encoded!.ids.length, encoded!.offsets.at(-2)], [true, 5, [3, 5]])
+  })
+
+  it('deberta-v2: special tokens, the mask after the pieces, offsets', async () => {
+    const tokenizer = await Tokenizer.fromDir(join(golden, 'deberta-v2'))
+    assert.deepEqual(tokenizer.specialTokens, {
+      unk: '[UNK]',
+      sep: '[SEP]',
+      pad: '[PAD]',
+      cls: '[CLS]',
+      mask: '[MASK]',
+    })
+    assert.equal(tokenizer.tokenToId('[MASK]'), 150)
+    assert.deepEqual([tokenizer.maxLength, tokenizer.padding().padId], [512, 0])
+    const text = 'The ﬁlm 😀'
+    const [encoded] = await tokenizer.encode([{ text }])
+    assert.equal(text.slice(...encoded!.offsets.at(-2)!), '😀')
+  })
+
+  it('deberta-v2: a file that is no Unigram model of SentencePiece is refused', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bidora-vocabulary-'))
+    const refused = async (spm: Uint8Array, message: RegExp) => {
+      writeFileSync(join(folder, 'spm.model'), spm)
+      await assert.rejects(
+        Tokenizer.fromDir(folder),
+        error => error instanceof FormatError && message.test(error.message),
+      )
+    }
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ model_type: 'deberta-v2' }))
+    const whole = readFileSync(join(golden, 'deberta-v2/spm.model'))
+    await refused(new Uint8Array(), /spm\.model: expected a model of SentencePiece, got a fault \(no pieces\)/)
+    await refused(whole.subarray(0, -3), /got a fault \(an end before its time\)/)
+    await refused(Buffer.from('{"a": 1}'), /got a fault/)
+    const piece = [0x0a, 3, 0x0a, 1, 0x61]
+    await refused(Uint8Array.from([...piece, 0x12, 2, 0x18, 2]), /expected a Unigram model \(1\), got one of type 2/)
+    await refused(Uint8Array.from(piece), /expected the cls token \[CLS\], got 2 tokens without it/)
+    rmSync(folder, { recursive: true })
   })
 })
