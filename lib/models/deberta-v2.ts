@@ -43,9 +43,7 @@ class DebertaEmbeddings extends Module {
     const width = config.embeddingSize ?? hiddenSize
     const padding = padTokenId === undefined ? {} : { paddingIndex: padTokenId }
     this.wordEmbeddings = new Embedding(vocabSize, width, { ...placement, ...padding })
-    this.positionEmbeddings = config.positionBiasedInput
-      ? new Embedding(maxPositionEmbeddings, width, placement)
-      : null
+    this.positionEmbeddings = config.positionBiasedInput ? new Embedding(maxPositionEmbeddings, width, placement) : null
     this.tokenTypeEmbeddings = typeVocabSize > 0 ? new Embedding(typeVocabSize, width, placement) : null
     this.embedProj = width === hiddenSize ? null : new Linear(width, hiddenSize, { ...placement, bias: false })
     this.layerNorm = new LayerNorm(hiddenSize, { ...placement, eps: config.layerNormEps })
@@ -233,5 +231,5 @@ export const debertaV2: ModelFamily = {
   // Checkpoints of the encoder alone have no pooler; that of another task is as good a start as any.
   startsAnew: (path, newHead) => newHead && path.startsWith('pooler.'),
   targetModules: ['query_proj', 'value_proj'],
-  head: ['pooler', 'classifier'],
+  trainedInFull: ['pooler', 'classifier'],
 }

@@ -20,9 +20,9 @@ export interface ModelFamily extends FamilyFields {
   readonly renamed?: (name: string) => string
   /** Whether the parameter or buffer at a path starts anew where a checkpoint lacks it, beside a new head. */
   readonly startsAnew?: (path: string, newHead: boolean) => boolean
-  /** Linear layers that adapters take where nothing else is said, as PEFT's defaults; query and value where left out. */
+  /** Layers that are adapted unless said otherwise: PEFT's default, `query` and `value` where it is left out. */
   readonly targetModules?: readonly string[]
-  /** Modules that train in full beside adapters, by their names on disk; left out, what ends with classifier or score. */
-  readonly head?: readonly string[]
+  /** Modules that train in full beside adapters, by their names on disk; what ends with `classifier` or `score` where it is left out. */
+  readonly trainedInFull?: readonly string[]
   create(config: EncoderConfig, placement: Placement): SequenceClassifier
 }

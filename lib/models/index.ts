@@ -22,7 +22,7 @@ export { DistilBertForSequenceClassification, DistilBertModel } from './distilbe
 export { EsmForSequenceClassification, EsmModel } from './esm.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { modelTypes, tuningDefaults } from './registry.ts'
+export { defaultHead, defaultTargets, modelTypes } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'
 export { useGradientCheckpointing } from './stack.ts'

@@ -7,7 +7,14 @@ import {
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { autocast, narrowFrozenProducts } from '../autograd/index.ts'
-import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
+import {
+  type Batch,
+  defaultHead,
+  defaultTargets,
+  packBatch,
+  type SequenceClassifier,
+  toBatch,
+} from '../models/index.ts'
 import { to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
@@ -120,17 +127,19 @@ export class TunableModel {
 }
 
 /** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings): TuningSettings {
+export function tuningOf(settings: ModelSettings, modelType: string): TuningSettings {
   const {
     method,
     rank,
     loraAlpha,
     loraDropout,
-    targetModules = ['query', 'value'],
+    targetModules = defaultTargets(modelType),
     magnitudeAxis,
     detachNorm,
   } = settings
-  if (method === 'full' || method === 'bitfit' || method === 'head') return { method }
-  const common = { method, rank, loraAlpha, loraDropout, targetModules }
+  const head = defaultHead(modelType)
+  const trained = head ? { head } : {}
+  if (method === 'full' || method === 'bitfit' || method === 'head') return { method, ...trained }
+  const common = { method, rank, loraAlpha, loraDropout, targetModules, ...trained }
   return method === 'lora' ? common : { ...common, magnitudeAxis, detachNorm }
 }

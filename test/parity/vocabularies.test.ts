@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FormatError } from '../../lib/errors.ts'
@@ -16,17 +16,22 @@ interface Case {
 
 const golden = join(root, 'test/golden/vocabularies')
 
-/** The tokenizer of a golden folder, with other settings. */
-async function opened(family: string, changes: Record<string, boolean>): Promise<Tokenizer> {
+/** The tokenizer of a golden folder, with other settings of its own and of the model's. */
+async function opened(family: string, changes: object, modelChanges: object = {}): Promise<Tokenizer> {
   const folder = mkdtempSync(join(tmpdir(), 'bidora-vocabulary-'))
   cpSync(join(golden, family), folder, { recursive: true })
-  const file = join(folder, 'tokenizer_config.json')
-  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }))
+  const change = (name: string, to: object) => {
+    const file = join(folder, name)
+    const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {}
+    writeFileSync(file, JSON.stringify({ ...before, ...to }))
+  }
+  change('tokenizer_config.json', changes)
+  change('config.json', modelChanges)
   return Tokenizer.fromDir(folder).finally(() => rmSync(folder, { recursive: true }))
 }
 
 describe('parity: tokenizers from vocabularies', () => {
-  for (const family of ['esm', 'deberta-v2']) {
+  for (const family of ['esm', 'deberta-v2', 'deberta-v2-json']) {
     const { cases } = JSON.parse(readFileSync(join(golden, `${family}.json`), 'utf8')) as { cases: Case[] }
     it(`${family}: the ids of transformers, and its texts of them`, async () => {
       assert.ok(cases.length > 15)
@@ -47,6 +52,9 @@ describe('parity: tokenizers from vocabularies', () => {
   it('esm: lengths, special tokens and padding', async () => {
     const tokenizer = await Tokenizer.fromDir(join(golden, 'esm'))
     assert.equal(tokenizer.maxLength, 1024)
+    const absolute = await opened('esm', { model_max_length: undefined }, { position_embedding_type: 'absolute' })
+    assert.equal(absolute.maxLength, 1024) // 1026 rows, those of ids up to the padding's are never used
+    assert.equal((await opened('esm', { model_max_length: undefined }, {})).maxLength, 1026)
     assert.deepEqual(tokenizer.specialTokens, {
       eos: '<eos>',
       unk: '<unk>',

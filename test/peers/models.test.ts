@@ -47,7 +47,9 @@ describe('peer: transformers reads saved models', function () {
     ['several labels at once', 'bert-gelu', 'multi_label_classification', several],
     ['four labels', 'roberta-gelu', 'single_label_classification', { head: 'new', labels: ['d', 'c', 'b', 'a'] }],
     ['a regression', 'roberta-gelu', 'regression', { head: 'new', problemType: 'regression' }],
-    ...['distilbert-gelu', 'esm-2', 'esm-plain'].map(name => ['its own head', name, single, {}] as const),
+    ...['distilbert-gelu', 'esm-2', 'esm-plain', 'deberta-v3', 'deberta-own'].map(
+      name => ['its own head', name, single, {}] as const,
+    ),
   ]
 
   for (const [what, name, problemType, options] of saved) {

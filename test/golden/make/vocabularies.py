@@ -2,8 +2,9 @@
 
     python vocabularies.py
 
-DeBERTa's need sentencepiece 0.2.3 and protobuf 7.36.2 beside the usual packages, and stay as they are without. A small Unigram model is trained on sentences
-below, with rules of normalisation that are few: those of nmt_nfkc, which DeBERTa has, take 240 KB.
+DeBERTa's need sentencepiece 0.2.3 and protobuf 7.36.2 beside the usual packages, and stay as they are without. A small
+Unigram model is trained on sentences below, with rules of normalisation that are few: those of nmt_nfkc, which DeBERTa
+has, take 240 KB.
 """
 
 import io
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 from golden import Golden  # before all other packages
 
 from tokenizers import AddedToken
-from transformers import EsmTokenizer
+from transformers import DebertaV2Tokenizer, EsmTokenizer
 from transformers.convert_slow_tokenizer import DebertaV2Converter
 from transformers.models.esm.configuration_esm import get_default_vocab_list
 
@@ -24,7 +25,7 @@ except ImportError:
 
 SEED = 3
 packages = ('transformers', 'tokenizers') + (('sentencepiece', 'protobuf') if sentencepiece else ())
-deberta_files = ['deberta-v2.json'] + [f'deberta-v2/{name}' for name in ('spm.model', 'config.json', 'tokenizer_config.json')]
+deberta_files = ['deberta-v2.json', 'deberta-v2-json.json', 'deberta-v2-json/tokenizer.json', 'deberta-v2-json/tokenizer_config.json'] + [f'deberta-v2/{name}' for name in ('spm.model', 'config.json', 'tokenizer_config.json')]
 golden = Golden('vocabularies', SEED, {'ids': 0}, packages=packages, keep=() if sentencepiece else deberta_files)
 
 
@@ -103,6 +104,17 @@ def deberta():
     golden.wrote(path / 'spm.model')
     rules.unlink()
     own = sentencepiece.SentencePieceProcessor(model_file=str(path / 'spm.model'))
+    # The tokenizer.json that transformers 5 writes: without the file's normalisation, ids as it gives them itself.
+    again = DebertaV2Tokenizer.from_pretrained(path)
+    again.save_pretrained(golden.folder / 'deberta-v2-json')
+    (golden.folder / 'deberta-v2-json/tokenizer_config.json').write_text(json.dumps({'tokenizer_class': 'DebertaV2Tokenizer'}))
+    for file in (golden.folder / 'deberta-v2-json').iterdir():
+        golden.wrote(file)
+    saved = []
+    for texts in DEBERTA_TEXTS:
+        ids = again(*([text] for text in texts))['input_ids'][0]
+        saved.append({'texts': texts, 'ids': ids, 'decoded': again._tokenizer.decode(ids, skip_special_tokens=False)})
+    golden.json('deberta-v2-json.json', {'cases': saved})
     cases = []
     for lower, punctuation in ((False, False), (True, False), (False, True)):
         settings = SimpleNamespace(vocab_file=str(path / 'spm.model'), do_lower_case=lower, split_by_punct=punctuation, convert_tokens_to_ids=own.piece_to_id)
