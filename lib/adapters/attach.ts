@@ -1,10 +1,13 @@
 import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
-import type { Linear, Module } from '../nn/index.ts'
+import { Embedding, type Module } from '../nn/index.ts'
 import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
+import { AdaptedEmbedding } from './embedding.ts'
+import { type Patterns, patterned } from './patterns.ts'
+import type { PlainLayer } from './plain-layer.ts'
 
 /**
- * Puts adapted layers in the place of linear ones.
+ * Puts adapted layers in the place of plain ones.
  *
  * @param targets layers with their paths, from `findTargets`
  * @returns the adapted layers by path
@@ -12,16 +15,16 @@ import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
  */
 export function attachAdapters(
   model: Module,
-  targets: readonly (readonly [string, Linear])[],
-  settings: AdapterSettings,
+  targets: readonly (readonly [string, PlainLayer])[],
+  settings: AdapterSettings & Patterns,
 ): Map<string, AdaptedLinear> {
   requirePlain('attachAdapters', model)
   const users = new Map<unknown, string[]>()
   for (const [path, module] of model.namedModules()) {
     for (const tensor of new Set(Object.values(module))) users.set(tensor, [...(users.get(tensor) ?? []), path])
   }
-  for (const [path, linear] of targets) {
-    const others = (users.get(linear.weight) ?? []).filter(user => user !== path)
+  for (const [path, layer] of targets) {
+    const others = (users.get(layer.weight) ?? []).filter(user => user !== path)
     if (others.length > 0) {
       throw new ArgumentError(
         'ADAPTER_TIED',
@@ -31,10 +34,11 @@ export function attachAdapters(
     }
   }
   return new Map(
-    targets.map(([path, linear]) => {
-      const layer = new AdaptedLinear(linear, settings)
-      model.setModule(path, layer)
-      return [path, layer]
+    targets.map(([path, layer]) => {
+      const own = patterned(settings, path)
+      const adapted = layer instanceof Embedding ? new AdaptedEmbedding(layer, own) : new AdaptedLinear(layer, own)
+      model.setModule(path, adapted)
+      return [path, adapted]
     }),
   )
 }

@@ -9,7 +9,8 @@ import type { Tensor } from '../tensor/index.ts'
 import { adaptedLayers, detachAdapters } from './attach.ts'
 import { prepareModel, type TuningSettings } from './methods.ts'
 import { type AdapterConfig, configFile, peftConfig, readAdapterConfig, tensorsFile } from './peft-config.ts'
-import { findHead, isInside } from './targets.ts'
+import { livePatterns } from './patterns.ts'
+import { findHead, findTargets, isInside } from './targets.ts'
 
 /** PEFT wraps the model twice; its names say so. */
 const prefix = 'base_model.model.'
@@ -54,7 +55,9 @@ export function saveAdapter(
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
   const shown =
     'targetModules' in settings ? { ...settings, targetModules: diskTargets(model, settings.targetModules) } : settings
-  writeJson(join(folder, configFile), peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName)))
+  const isTurned = [...adaptedLayers(model).values()].some(layer => layer.isTurned)
+  const config = peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName), isTurned)
+  writeJson(join(folder, configFile), config)
 }
 
 /**
@@ -74,7 +77,7 @@ export function loadAdapter(folder: string, model: Module): AdapterConfig {
       { key, shape: entry.shape },
     ]),
   )
-  prepareModel(model, config.settings)
+  prepareModel(model, withoutDeadPatterns(model, config.settings))
   try {
     const head = findHead(model, config.settings.head)
     const wanted = namedTensors(model, config.settings, head)
@@ -98,8 +101,7 @@ function namedTensors(model: Module, settings: TuningSettings, head: readonly st
   const tensors = new Map<string, Tensor>()
   for (const [path, layer] of adaptedLayers(model)) {
     const name = prefix + toDiskName(path)
-    tensors.set(`${name}.lora_A.weight`, layer.loraA)
-    tensors.set(`${name}.lora_B.weight`, layer.loraB)
+    for (const [suffix, tensor] of layer.factors()) tensors.set(`${name}.${suffix}`, tensor)
     if (layer.magnitude)
       tensors.set(`${name}.lora_magnitude_vector${layer.magnitudeAxis === 'in' ? '_in' : ''}`, layer.magnitude)
   }
@@ -114,6 +116,13 @@ function namedTensors(model: Module, settings: TuningSettings, head: readonly st
     if (isBias || head.some(outer => isInside(name, outer))) tensors.set(prefix + toDiskName(name), tensor)
   }
   return tensors
+}
+
+/** PEFT passes over patterns that match no layer, so a file may have some. */
+function withoutDeadPatterns(model: Module, settings: TuningSettings): TuningSettings {
+  if (!('targetModules' in settings)) return settings
+  const targets = findTargets(model, settings.targetModules, findHead(model, settings.head))
+  return { ...settings, ...livePatterns(settings, targets) }
 }
 
 type Stored = ReadonlyMap<string, { readonly shape: readonly number[] }>

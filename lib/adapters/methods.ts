@@ -3,14 +3,15 @@ import { type Level, levelOf, type Module, setLevel } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AdaptedLinear, AdapterMethod, AdapterSettings } from './adapter.ts'
 import { attachAdapters, requirePlain } from './attach.ts'
+import { type Patterns, requireMatches } from './patterns.ts'
 import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
 
 /** Ways of tuning a model: which of its parameters train, and at which level. */
 export type TuningMethod = AdapterMethod | 'full' | 'bitfit' | 'head'
 
-/** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`). */
+/** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`); none for a language model: `[]`. */
 export type TuningSettings =
-  | (AdapterSettings & { targetModules: TargetModules; head?: readonly string[] })
+  | (AdapterSettings & Patterns & { targetModules: TargetModules; head?: readonly string[] })
   | { method: 'full' | 'bitfit' | 'head'; head?: readonly string[] }
 
 type NamedTensors = [name: string, tensor: Tensor][]
@@ -34,7 +35,8 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
   requirePlain('prepareModel', model)
   const head = findHead(model, settings.head)
   const { method } = settings
-  if (method !== 'full' && head.length === 0) {
+  const mayLackHead = method === 'full' || (method !== 'head' && settings.head?.length === 0)
+  if (!mayLackHead && head.length === 0) {
     throw new ArgumentError(
       'ADAPTER_HEAD',
       `${method}: expected a head to train, got a model without classifier or score; name its modules in head`,
@@ -42,6 +44,7 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
     )
   }
   const targets = 'targetModules' in settings ? findTargets(model, settings.targetModules, head) : []
+  if ('targetModules' in settings) requireMatches(settings, targets)
   const adapted =
     'targetModules' in settings ? attachAdapters(model, targets, settings) : new Map<string, AdaptedLinear>()
   const adapters = new Set([...adapted.values()].flatMap(layer => layer.adapterParameters()))

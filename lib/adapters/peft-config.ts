@@ -3,6 +3,7 @@ import { FormatError } from '../errors.ts'
 import { isJsonObject, type JsonObject, readJsonObject } from '../io/index.ts'
 import type { MagnitudeAxis } from './norm.ts'
 import type { TuningSettings } from './methods.ts'
+import type { Patterns } from './patterns.ts'
 import type { TargetModules } from './targets.ts'
 
 /** Names of an adapter's two files, PEFT's own. */
@@ -26,7 +27,8 @@ export interface AdapterConfig {
  */
 const inert: Record<string, readonly unknown[]> = {
   bias: ['none'],
-  fan_in_fan_out: [false],
+  // The layer says which way its weight is; PEFT corrects the field by it.
+  fan_in_fan_out: [true, false],
   // Other ways of starting change the base weights too; these only fill the adapter, which the file then holds.
   init_lora_weights: [true, false, 'gaussian', 'orthogonal', 'eva'],
 }
@@ -34,6 +36,7 @@ const inert: Record<string, readonly unknown[]> = {
 /** Fields that are carried out, or that say nothing about what the model computes. */
 const understood = new Set([
   ...['peft_type', 'r', 'lora_alpha', 'lora_dropout', 'target_modules', 'modules_to_save', 'use_dora', 'use_rslora'],
+  ...['rank_pattern', 'alpha_pattern'],
   ...['base_model_name_or_path', 'task_type', 'inference_mode', 'auto_mapping', 'revision', 'peft_version'],
   ...['runtime_config', 'megatron_core', 'qalora_group_size', 'bidora'],
 ])
@@ -57,7 +60,9 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const own = isJsonObject(config.bidora) ? config.bidora : {}
   const { method, magnitudeAxis, detachNorm, ...extra } = own
   const common = { base: text(config.base_model_name_or_path), taskType: text(config.task_type), extra }
-  const head = Array.isArray(config.modules_to_save) ? { head: config.modules_to_save.map(String) } : {}
+  // A language model has no head to train: its output is the word table, or frozen.
+  const noHead = config.task_type === 'CAUSAL_LM' ? { head: [] } : {}
+  const head = Array.isArray(config.modules_to_save) ? { head: config.modules_to_save.map(String) } : noHead
 
   const type = config.peft_type
   const isLora = type === 'LORA'
@@ -78,6 +83,15 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   }
   const rank = number('r', 'a whole number above 0', value => Number.isInteger(value) && value > 0)
   const alpha = number('lora_alpha', 'a number above 0', value => value > 0)
+  const patterns = readPatterns(file, config)
+  if (config.use_rslora === true && Object.keys(patterns).length > 0)
+    throw fault(
+      file,
+      'expected rank_pattern and alpha_pattern without use_rslora, got both; merge the adapter in PEFT',
+      {
+        unsupported: ['use_rslora'],
+      },
+    )
   const byPeft = config.use_dora === true ? 'dora' : 'lora'
   const settings = {
     method: isMethod(method) ? method : byPeft,
@@ -86,6 +100,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     loraAlpha: config.use_rslora === true ? alpha * Math.sqrt(rank) : alpha,
     loraDropout: number('lora_dropout', 'a probability from 0 to below 1', value => value >= 0 && value < 1),
     targetModules: targetModules(file, config.target_modules),
+    ...patterns,
     ...head,
   } as const
   if ((settings.method === 'lora') !== (config.use_dora !== true)) {
@@ -136,6 +151,18 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && Object.keys(value).length === 0
 }
 
+function readPatterns(file: string, config: JsonObject): Patterns {
+  const read = (key: string, expected: string, isRight: (value: unknown) => boolean) => {
+    const value = config[key]
+    if (isEmpty(value)) return undefined
+    if (isJsonObject(value) && Object.values(value).every(isRight)) return value as Record<string, number>
+    throw fault(file, `expected ${key} to be layers with ${expected}, got ${JSON.stringify(value)}`, { key })
+  }
+  const rank = read('rank_pattern', 'whole numbers above 0', value => Number.isInteger(value) && (value as number) > 0)
+  const alpha = read('alpha_pattern', 'numbers above 0', value => typeof value === 'number' && value > 0)
+  return { ...(rank ? { rankPattern: rank } : {}), ...(alpha ? { alphaPattern: alpha } : {}) }
+}
+
 function targetModules(file: string, value: unknown): TargetModules {
   if (typeof value === 'string' && value !== '') return value
   if (Array.isArray(value) && value.length > 0 && value.every(name => typeof name === 'string'))
@@ -156,8 +183,14 @@ function fault(file: string, problem: string, details: Record<string, unknown>):
 /**
  * The content of `adapter_config.json`: every field that PEFT writes, and this library's own under the key `bidora`,
  * which PEFT passes over with a warning.
+ *
+ * @param isTurned whether an adapted layer has its weight the other way round (Conv1D)
  */
-export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, head: readonly string[]): JsonObject {
+export function peftConfig(
+  { settings, base, taskType, extra }: AdapterConfig,
+  head: readonly string[],
+  isTurned: boolean,
+): JsonObject {
   const { method } = settings
   const isAdapted = 'targetModules' in settings
   const hasPeftForm = method === 'lora' || (isAdapted && settings.magnitudeAxis !== 'in')
@@ -169,21 +202,21 @@ export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, h
     base_model_name_or_path: base,
     bidora: { ...extra, ...own },
     inference_mode: true,
-    modules_to_save: [...head],
+    modules_to_save: head.length === 0 ? null : [...head],
     peft_type: hasPeftForm ? 'LORA' : isAdapted ? 'BIDORA' : method.toUpperCase(),
     task_type: taskType === '' ? null : taskType,
   }
   if (!isAdapted) return common
   return {
     alora_invocation_tokens: null,
-    alpha_pattern: {},
+    alpha_pattern: { ...settings.alphaPattern },
     auto_mapping: null,
     bias: 'none',
     corda_config: null,
     ensure_weight_tying: false,
     eva_config: null,
     exclude_modules: null,
-    fan_in_fan_out: false,
+    fan_in_fan_out: isTurned,
     init_lora_weights: true,
     layer_replication: null,
     layers_pattern: null,
@@ -196,7 +229,7 @@ export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, h
     megatron_core: 'megatron.core',
     qalora_group_size: 16,
     r: settings.rank,
-    rank_pattern: {},
+    rank_pattern: { ...settings.rankPattern },
     revision: null,
     target_modules: typeof settings.targetModules === 'string' ? settings.targetModules : [...settings.targetModules],
     target_parameters: null,

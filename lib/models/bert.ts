@@ -1,5 +1,5 @@
 import { Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
-import { narrow } from '../ops/index.ts'
+import { arange } from '../ops/index.ts'
 import { scope } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
 import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
@@ -13,7 +13,11 @@ import { TextModel } from './text-model.ts'
 
 /** Positions count from 0, padding or not. */
 const positionsFromZero: PositionLookup = (table, batch) =>
-  batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
+  table.forward(
+    batch.layout === 'packed'
+      ? batch.positions
+      : arange(0, batch.inputIds.shape[1]!, { device: batch.inputIds.device }),
+  )
 
 /** The encoder with its pooler. */
 export class BertModel extends TextModel {

@@ -1,4 +1,4 @@
-import { add, select } from '../ops/index.ts'
+import { add, zeros } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { Dropout, Embedding, LayerNorm, Module, type Placement } from '../nn/index.ts'
 import type { Batch } from './batch.ts'
@@ -38,12 +38,12 @@ export class Embeddings extends Module {
   /** [batch, seq, hidden], [rows, hidden] without padding */
   forward(batch: Batch): Tensor {
     const words = this.wordEmbeddings.forward(batch.inputIds) // [..., hidden]
-    const table = this.tokenTypeEmbeddings.weight // [types, hidden]
+    const { tokenTypeEmbeddings } = this
     // With one type there is nothing to look up, whatever a tokenizer says.
     const types =
-      batch.tokenTypeIds && table.shape[0]! > 1
-        ? this.tokenTypeEmbeddings.forward(batch.tokenTypeIds) // [..., hidden]
-        : select(table, 0, 0) // [hidden]
+      batch.tokenTypeIds && tokenTypeEmbeddings.count > 1
+        ? tokenTypeEmbeddings.forward(batch.tokenTypeIds) // [..., hidden]
+        : tokenTypeEmbeddings.forward(zeros([1], { dtype: 'int64', device: batch.inputIds.device })) // [1, hidden]
     const rows = batch.layout === 'packed' ? { rows: batch.rows.placeOf } : {}
     const positions = this.#lookUpPositions(this.positionEmbeddings, batch)
     return this.dropout.forward(this.layerNorm.forward(add(add(words, types), positions)), rows)

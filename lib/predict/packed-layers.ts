@@ -1,4 +1,4 @@
-import { AdaptedLinear, bidoraLinear, type BidoraLayer, loraLinear } from '../adapters/index.ts'
+import { AdaptedEmbedding, AdaptedLinear, bidoraLinear, type BidoraLayer, loraLinear } from '../adapters/index.ts'
 import { gainOf } from '../adapters/norm.ts'
 import { noGrad } from '../autograd/index.ts'
 import { canPack, type Layer, Linear, Module, packedLinear, packWeight } from '../nn/index.ts'
@@ -122,6 +122,7 @@ function placesOf(model: Module): Place[] {
 
 function isPackable(layer: unknown): layer is Linear | AdaptedLinear {
   if (!(layer instanceof Linear || layer instanceof AdaptedLinear) || !canPack(layer.weight)) return false
+  if (layer instanceof AdaptedEmbedding) return false
   if (layer instanceof AdaptedLinear && layer.loraA.dtype !== layer.weight.dtype) return false
   return Math.min(...layer.weight.shape) >= leastFeatures
 }

@@ -47,7 +47,7 @@ export const MODEL_FIELDS = {
   }),
   targetModules: list({
     methods: ADAPTED,
-    defaultText: 'query,value',
+    defaultText: 'query,value (gpt2: c_attn)',
     doc: 'Names of the linear layers that are adapted.',
   }),
   magnitudeAxis: choice({

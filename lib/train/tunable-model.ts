@@ -7,7 +7,7 @@ import {
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { autocast, narrowFrozenProducts } from '../autograd/index.ts'
-import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { type Batch, defaultTargets, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
 import { to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
@@ -120,13 +120,13 @@ export class TunableModel {
 }
 
 /** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings): TuningSettings {
+export function tuningOf(settings: ModelSettings, modelType: string): TuningSettings {
   const {
     method,
     rank,
     loraAlpha,
     loraDropout,
-    targetModules = ['query', 'value'],
+    targetModules = defaultTargets(modelType),
     magnitudeAxis,
     detachNorm,
   } = settings

@@ -222,12 +222,12 @@ export class TunedModel {
 
   #build(labels: LabelSet | undefined): void {
     const { settings } = this.#chosen
-    const tuning = tuningOf(settings)
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
     const head = labels ? { labels: labels.labels } : {}
     const classifier = loadModel(this.#base, { head: 'new', problemType, dtype, device: this.#device, ...head })
     try {
+      const tuning = tuningOf(settings, classifier.config.modelType)
       prepareModel(classifier, tuning)
       this.#model = new TunableModel({ classifier, tokenizer: this.#tokenizer, settings, tuning, labels })
       this.#model.maxLength = this.#fittingLength(settings.maxLength, classifier)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { grad, noGrad } from '../../../lib/autograd/index.ts'
-import { ConfigError, FormatError, ShapeError } from '../../../lib/errors.ts'
+import { ConfigError, ShapeError } from '../../../lib/errors.ts'
 import { readJsonObject, readSafetensors, toDiskName, writeJson, writeSafetensors } from '../../../lib/io/index.ts'
 import {
   type CausalLanguageModel,
