@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readAdapterConfig } from '../adapters/index.ts'
+import { patterned, readAdapterConfig } from '../adapters/index.ts'
 import { ConfigError } from '../errors.ts'
 import { SafetensorsFile } from '../io/index.ts'
 import { type FactorNames, lowRankSource } from './low-rank-source.ts'
@@ -25,7 +25,10 @@ export function adapterSource(folder: string, base: WholeModel): Source {
     const part = tensor === 'lora_A' ? 'loraA' : tensor === 'lora_B' ? 'loraB' : 'magnitude'
     names.set(path, { ...names.get(path), [part]: name })
   }
-  const scaling = settings.loraAlpha / settings.rank
+  const scaling = (path: string) => {
+    const { loraAlpha, rank } = patterned(settings, path)
+    return loraAlpha / rank
+  }
   return lowRankSource(file, names, { scaling, magnitudeAxis: settings.magnitudeAxis ?? 'out' }, base, final)
 }
 
