@@ -1,21 +1,22 @@
 import { ArgumentError } from '../errors.ts'
 import { detach, empty, to } from '../ops/index.ts'
-import { Conv1D, Dropout, init, type Level, Module, parameter } from '../nn/index.ts'
+import { Conv1D, Dropout, init, type Level, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
 import { forgetConstants } from '../autograd/index.ts'
+import { AdapterLayer } from './layer.ts'
 import { cast, directionNorm, type MagnitudeAxis, wideType } from './norm.ts'
 import { loraLinear } from './lora.ts'
 import { giveBack, type PlainLayer, takeWeight, withWeight } from './plain-layer.ts'
 
 /** Methods that adapt linear layers; their names say how. */
-export type AdapterMethod = 'lora' | 'dora' | 'bidora'
+export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'bidora'
 
 /** How a linear layer is adapted. */
 export interface AdapterSettings {
   method: AdapterMethod
   rank: number
-  /** `scaling = loraAlpha / rank` */
+  /** `scaling = loraAlpha / rank`, for 'rslora' `loraAlpha / sqrt(rank)` (arXiv 2312.03732). */
   loraAlpha: number
   /** Probability of dropout on the input of the low-rank path; default 0. */
   loraDropout?: number
@@ -25,16 +26,21 @@ export interface AdapterSettings {
   detachNorm?: boolean | undefined
 }
 
+/** What the low-rank product is multiplied by: `loraAlpha / rank`, of rsLoRA `loraAlpha / sqrt(rank)`. */
+export function scalingOf({ method, rank, loraAlpha }: Pick<AdapterSettings, 'method' | 'rank' | 'loraAlpha'>): number {
+  return loraAlpha / (method === 'rslora' ? Math.sqrt(rank) : rank)
+}
+
 /** Which level trains the magnitude: in BiDoRA the upper one, in DoRA all is one level. */
 const magnitudeLevel: Record<'dora' | 'bidora', Level> = { dora: 'lower', bidora: 'upper' }
 
 /**
  * A linear layer with an adapter, in the place of the `Linear` or `Conv1D` it was made from: it keeps that layer's weight
- * and bias, frozen, under their own names (the weight as `[out, in]`, whichever way the layer has it), and adds `loraA`, `loraB` and, but for LoRA, `magnitude`. loraA starts
+ * and bias, frozen, under their own names (the weight as `[out, in]`, whichever way the layer has it), and adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts
  * Kaiming-uniform(a = sqrt 5), loraB at zero and the magnitude at the weight's norms, so that the output is at first that
  * of the layer it replaces. Every parameter says its level.
  */
-export class AdaptedLinear extends Module {
+export class AdaptedLinear extends AdapterLayer {
   readonly method: AdapterMethod
   /** `[out, in]` */
   weight: Tensor
@@ -44,7 +50,7 @@ export class AdaptedLinear extends Module {
   loraA: Tensor
   /** `[out, rank]` */
   loraB: Tensor
-  /** `[out]` or `[in]` by `magnitudeAxis`; null for LoRA. */
+  /** `[out]` or `[in]` by `magnitudeAxis`; null for LoRA and rsLoRA. */
   magnitude: Tensor | null
   readonly scaling: number
   readonly magnitudeAxis: MagnitudeAxis
@@ -56,7 +62,7 @@ export class AdaptedLinear extends Module {
   constructor(layer: PlainLayer, settings: AdapterSettings) {
     super()
     checkSettings(settings)
-    const { method, rank, loraAlpha, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
+    const { method, rank, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
     this.#original = layer
     this.method = method
     for (const frozen of layer.parameters()) frozen.requiresGrad = false
@@ -74,12 +80,12 @@ export class AdaptedLinear extends Module {
     })
     this.loraA = parameter(loraA, { level: 'lower' })
     this.loraB = parameter(loraB, { level: 'lower' })
-    this.scaling = loraAlpha / rank
+    this.scaling = scalingOf(settings)
     this.magnitudeAxis = magnitudeAxis
     this.detachNorm = detachNorm
     this.dropout = new Dropout(loraDropout)
     this.magnitude =
-      method === 'lora'
+      method === 'lora' || method === 'rslora'
         ? null
         : parameter(
             scope(() => detach(directionNorm(this))),
@@ -100,17 +106,20 @@ export class AdaptedLinear extends Module {
     return this.magnitude ? mergedWeight(this as BidoraLayer) : cast(combinedWeight(this), this.weight.dtype)
   }
 
-  /** What the adapter adds: loraA, loraB and, but for LoRA, the magnitude. */
+  /** What the adapter adds: loraA, loraB and, but for LoRA and rsLoRA, the magnitude. */
   adapterParameters(): Tensor[] {
     return this.magnitude ? [this.loraA, this.loraB, this.magnitude] : [this.loraA, this.loraB]
   }
 
+  fileTensors(): Record<string, Tensor> {
+    const suffix = this.magnitudeAxis === 'in' ? '_in' : ''
+    const magnitude = this.magnitude ? { [`lora_magnitude_vector${suffix}`]: this.magnitude } : {}
+    return { ...this.factors(), ...magnitude }
+  }
+
   /** loraA and loraB with the ends of their names in PEFT's files. */
-  factors(): [suffix: string, tensor: Tensor][] {
-    return [
-      ['lora_A.weight', this.loraA],
-      ['lora_B.weight', this.loraB],
-    ]
+  protected factors(): Record<string, Tensor> {
+    return { 'lora_A.weight': this.loraA, 'lora_B.weight': this.loraB }
   }
 
   /** Whether the layer has its weight the other way round, which PEFT calls fan_in_fan_out. */
@@ -154,7 +163,8 @@ function checkSettings({ method, rank, loraAlpha, loraDropout = 0, magnitudeAxis
       got,
     })
   }
-  if (!['lora', 'dora', 'bidora'].includes(method)) refuse('method', "'lora', 'dora' or 'bidora'", method)
+  if (!['lora', 'rslora', 'dora', 'bidora'].includes(method))
+    refuse('method', "'lora', 'rslora', 'dora' or 'bidora'", method)
   if (!(Number.isInteger(rank) && rank > 0)) refuse('rank', 'a whole number above 0', rank)
   if (!(Number.isFinite(loraAlpha) && loraAlpha > 0)) refuse('loraAlpha', 'a number above 0', loraAlpha)
   if (!(loraDropout >= 0 && loraDropout < 1)) refuse('loraDropout', 'a probability from 0 to below 1', loraDropout)

@@ -6,9 +6,17 @@ import { type JsonObject, SafetensorsFile, toDiskName, writeJson, writeSafetenso
 import type { Module } from '../nn/index.ts'
 import { copy_ } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { adaptedLayers, detachAdapters } from './attach.ts'
+import { adaptedLayers, attachedAdapters, detachAdapters } from './attach.ts'
+import { kindOf, type KindSettings } from './kinds.ts'
 import { prepareModel, type TuningSettings } from './methods.ts'
-import { type AdapterConfig, configFile, peftConfig, readAdapterConfig, tensorsFile } from './peft-config.ts'
+import {
+  type AdapterConfig,
+  configFile,
+  isLoraFamily,
+  peftConfig,
+  readAdapterConfig,
+  tensorsFile,
+} from './peft-config.ts'
 import { livePatterns } from './patterns.ts'
 import { findHead, findTargets, isInside } from './targets.ts'
 
@@ -53,8 +61,8 @@ export function saveAdapter(
   const tensors = namedTensors(model, settings, head)
   mkdirSync(folder, { recursive: true })
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
-  const shown =
-    'targetModules' in settings ? { ...settings, targetModules: diskTargets(model, settings.targetModules) } : settings
+  const now = (kindOf(settings.method)?.present?.(model, settings as KindSettings) ?? settings) as TuningSettings
+  const shown = 'targetModules' in now ? { ...now, targetModules: diskTargets(model, now.targetModules) } : now
   const isTurned = [...adaptedLayers(model).values()].some(layer => layer.isTurned)
   const config = peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName), isTurned)
   writeJson(join(folder, configFile), config)
@@ -97,14 +105,13 @@ export function loadAdapter(folder: string, model: Module): AdapterConfig {
 }
 
 /** Names in the file of all that an adapter's file holds, with the model's tensors. */
-function namedTensors(model: Module, settings: TuningSettings, head: readonly string[]): Map<string, Tensor> {
+export function namedTensors(model: Module, settings: TuningSettings, head: readonly string[]): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
-  for (const [path, layer] of adaptedLayers(model)) {
-    const name = prefix + toDiskName(path)
-    for (const [suffix, tensor] of layer.factors()) tensors.set(`${name}.${suffix}`, tensor)
-    if (layer.magnitude)
-      tensors.set(`${name}.lora_magnitude_vector${layer.magnitudeAxis === 'in' ? '_in' : ''}`, layer.magnitude)
+  for (const [path, layer] of attachedAdapters(model)) {
+    const name = prefix + toDiskName(layer.filePath(path))
+    for (const [end, tensor] of Object.entries(layer.fileTensors())) tensors.set(`${name}.${end}`, tensor)
   }
+  for (const [name, tensor] of Object.entries(sharedTensors(model, settings))) tensors.set(name, tensor)
   if ('targetModules' in settings && tensors.size === 0) {
     throw new ArgumentError(
       'ADAPTER_NONE',
@@ -120,9 +127,13 @@ function namedTensors(model: Module, settings: TuningSettings, head: readonly st
 
 /** PEFT passes over patterns that match no layer, so a file may have some. */
 function withoutDeadPatterns(model: Module, settings: TuningSettings): TuningSettings {
-  if (!('targetModules' in settings)) return settings
+  if (!isLoraFamily(settings)) return settings
   const targets = findTargets(model, settings.targetModules, findHead(model, settings.head))
   return { ...settings, ...livePatterns(settings, targets) }
+}
+
+function sharedTensors(model: Module, settings: TuningSettings): Record<string, Tensor> {
+  return kindOf(settings.method)?.sharedTensors?.(model, settings as KindSettings) ?? {}
 }
 
 type Stored = ReadonlyMap<string, { readonly shape: readonly number[] }>
@@ -175,6 +186,6 @@ function listed(kind: string, names: readonly string[]): string[] {
 function diskTargets(model: Module, targets: string | readonly string[]): string | string[] {
   const names = typeof targets === 'string' ? [targets] : targets
   if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear')
-    return [...adaptedLayers(model).keys()].map(toDiskName)
+    return [...attachedAdapters(model).keys()].map(toDiskName)
   return typeof targets === 'string' ? targets : targets.map(toDiskName)
 }

@@ -39,11 +39,8 @@ export class AdaptedEmbedding extends AdaptedLinear {
     return cast(mul(sum, this.magnitudeAxis === 'out' ? gain : lookUp(unsqueeze(gain, 0))), words.dtype)
   }
 
-  override factors(): [suffix: string, tensor: Tensor][] {
-    return [
-      ['lora_embedding_A', this.loraA],
-      ['lora_embedding_B', this.loraB],
-    ]
+  protected override factors(): Record<string, Tensor> {
+    return { lora_embedding_A: this.loraA, lora_embedding_B: this.loraB }
   }
 
   protected override start(loraA: Tensor, loraB: Tensor): void {

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
-import { Embedding, type Module } from '../nn/index.ts'
+import { Embedding, Linear, type Module } from '../nn/index.ts'
 import { isPlainLayer, type PlainLayer } from './plain-layer.ts'
 
 /**
@@ -10,7 +10,7 @@ import { isPlainLayer, type PlainLayer } from './plain-layer.ts'
  */
 export type TargetModules = string | readonly string[]
 
-/** Names that heads of sequence classifiers have in checkpoints; the first ones there are the model's. */
+/** Ends of the names that heads of sequence classifiers have in checkpoints (`pre_classifier` too); those there are the model's. */
 const HEAD_NAMES = ['classifier', 'score']
 /** Path of a language model's output. */
 const OUTPUT = 'lmHead'
@@ -18,13 +18,13 @@ const OUTPUT = 'lmHead'
 /**
  * Paths of the modules that are trained in full beside the adapters, outermost first.
  *
- * @param names ends of paths, as PEFT's `modules_to_save`; left out, the usual names of a classifier that are there
+ * @param names ends of paths, within a name too, as PEFT reads `modules_to_save`; left out, the usual names of a classifier
  * @throws ArgumentError for a name that no module has
  */
 export function findHead(model: Module, names?: readonly string[]): string[] {
   const paths = model.namedModules().map(([path]) => path)
   const found = (names ?? HEAD_NAMES).flatMap(name => {
-    const matching = paths.filter(path => endsWith(path, name))
+    const matching = paths.filter(path => path.endsWith(name) || toDiskName(path).endsWith(name))
     // PEFT lists both usual names whatever the model has.
     if (matching.length === 0 && !HEAD_NAMES.includes(name)) throw noMatch('head', name, paths)
     return matching
@@ -130,4 +130,24 @@ function distance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
+}
+
+/**
+ * The same for methods that know linear layers alone.
+ *
+ * @throws ArgumentError for a layer of another kind
+ */
+export function findLinear(
+  model: Module,
+  targetModules: TargetModules,
+  head: readonly string[],
+): [path: string, layer: Linear][] {
+  return findTargets(model, targetModules, head).map(([path, layer]) => {
+    if (layer instanceof Linear) return [path, layer]
+    throw new ArgumentError(
+      'ADAPTER_TARGET',
+      `targetModules: expected linear layers for this method, got ${toDiskName(path)}, a ${layer.constructor.name}; take lora, rslora, dora or bidora`,
+      { path },
+    )
+  })
 }

@@ -4,6 +4,7 @@
  */
 const exceptions: readonly (readonly [here: string, disk: string])[] = [
   ['layerNorm', 'LayerNorm'],
+  ['embeddingNorm', 'layer_norm'],
   ['loraA', 'lora_A'],
   ['loraB', 'lora_B'],
   ['ln1', 'ln_1'],

@@ -9,20 +9,21 @@ export interface NamePlan {
   readonly ignored: readonly string[]
 }
 
-/** Heads of this task and of others; a new head replaces them all. */
-const heads = /^(classifier|qa_outputs|score|pre_classifier)\./
-/** How names of an encoder alone begin, where its family says nothing else. */
-const encoderParts = /^(embeddings|encoder|pooler)\./
+/** Heads of this and of other tasks; a new head replaces them all. */
+const heads = /^(classifier|pre_classifier|qa_outputs|score|lm_head)\./
 
 /**
  * Translates the names of a checkpoint into paths of a model. Besides the rule of `toModulePath` there are exactly these
  * allowances: a checkpoint of the encoder alone lacks the family's prefix; layer norms of checkpoints that once came from
- * TensorFlow have gamma and beta; the family's `ignorable` names; and, where `newHead` asks for it, any head.
+ * TensorFlow have gamma and beta; the family's `renamed` and `ignorable` names; and, where `newHead` asks for it, any head.
+ *
+ * @param unused patterns of names that are ignored beside the family's `ignorable`
  */
 export function planNames(
   names: Iterable<string>,
-  family: Pick<ModelFamily, 'prefix' | 'parts' | 'ignorable'>,
+  family: Pick<ModelFamily, 'prefix' | 'ignorable' | 'renamed'>,
   newHead: boolean,
+  unused: readonly RegExp[] = [],
 ): NamePlan {
   const all = [...names]
   const prefix = `${family.prefix}.`
@@ -30,8 +31,10 @@ export function planNames(
   const sources = new Map<string, string>()
   const ignored: string[] = []
   for (const name of all) {
-    const full = encoderAlone && (family.parts ?? encoderParts).test(name) ? prefix + name : name
-    if (family.ignorable.some(pattern => pattern.test(full)) || (newHead && heads.test(full))) {
+    const isHead = heads.test(name)
+    const old = encoderAlone && !isHead && !family.ignorable.some(pattern => pattern.test(name)) ? prefix + name : name
+    const full = family.renamed?.(old) ?? old
+    if ([...family.ignorable, ...unused].some(pattern => pattern.test(full)) || (newHead && isHead)) {
       ignored.push(name)
       continue
     }

@@ -1,4 +1,3 @@
-import { checkpoint } from '../autograd/index.ts'
 import { tanh } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import {
@@ -15,16 +14,12 @@ import {
   type Placement,
 } from '../nn/index.ts'
 import type { EncoderConfig } from './config.ts'
+import { type LayerOptions, placesOf, Stack } from './stack.ts'
 
 // The encoder that BERT and RoBERTa share ("Attention is all you need", layer norm after each residual). The properties
 // bear the names of the checkpoints, so every weight's path is its name on disk.
 //
 // Hidden states are [batch, seq, hidden], or [rows, hidden] where a batch has no padding; written [..., hidden].
-
-export interface LayerOptions {
-  /** Only the first token of each text is wanted, [batch, hidden]: the others give keys and values alone. */
-  firstOnly?: boolean
-}
 
 /** Query, key and value of one layer and the attention between them. */
 export class SelfAttention extends Module {
@@ -124,59 +119,14 @@ export class EncoderLayer extends Module {
   }
 }
 
-/** The places by which dropout tells the rows of a layer's output: of first tokens alone, one a text, their number is. */
-function placesOf({ rows }: AttentionContext, { firstOnly }: LayerOptions): Tensor | undefined {
-  return firstOnly ? undefined : rows?.placeOf
-}
-
 /** The stack of layers. */
-export class Encoder extends Module {
+export class Encoder extends Stack {
   readonly layer: EncoderLayer[]
-  /** Whether a layer's activations are computed again in the backward, which then has no second derivative. */
-  checkpointing = false
 
   constructor(config: EncoderConfig, placement: Placement) {
     super()
     this.layer = Array.from({ length: config.numHiddenLayers }, () => new EncoderLayer(config, placement))
   }
-
-  /**
-   * [..., hidden] to [last hidden state], or with `every` to [input, output of layer 1, ..., of the last], each
-   * [..., hidden]. With `firstOnly` the last one is that of the first tokens, [batch, hidden].
-   */
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions & { every: boolean }): Tensor[] {
-    const states = [input]
-    let hidden = input
-    for (const layer of this.layer) {
-      const ofLayer = { firstOnly: options.firstOnly === true && layer === this.layer.at(-1) }
-      const run = this.checkpointing ? checkpointed : plain
-      const output = scope(() => run(layer, hidden, context, ofLayer)) // frees what only this layer used
-      if (options.every) states.push(output)
-      else if (hidden !== input) hidden.dispose()
-      hidden = output
-    }
-    return options.every ? states : [hidden]
-  }
-}
-
-function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  return layer.forward(hidden, context, options)
-}
-
-/** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
-function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  const { bias, ...rest } = context
-  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest, options)
-  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
-}
-
-/**
- * Switches gradient checkpointing of every stack of layers in a model (a module with `checkpointing`) on or off: memory of
- * one layer, for one more forward.
- */
-export function useGradientCheckpointing(model: Module, enabled: boolean): void {
-  for (const [, module] of model.namedModules())
-    if ('checkpointing' in module) (module as Module & { checkpointing: boolean }).checkpointing = enabled
 }
 
 /** tanh(dense(first token)). */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../io/index.ts'
 import {
   type Check,
+  flag,
   knownActivation,
   type ModelConfig,
   positive,
@@ -36,7 +37,6 @@ export interface GPT2Config extends ModelConfig {
   readonly padTokenId: number | undefined
 }
 
-const flag: Check = ['true or false', value => typeof value === 'boolean']
 const optionalSize: Check = ['a whole number from 1 or null', value => value === null || size[1](value)]
 const tokens: Check = [
   'a whole number from 0, a list of them or null',

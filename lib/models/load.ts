@@ -7,14 +7,14 @@ import type { DType, Tensor } from '../tensor/index.ts'
 import { planNames } from './checkpoint-names.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import { defaultLabels, type EncoderConfig, type ModelConfig, type ProblemType } from './config.ts'
-import type { ModelFamily } from './family.ts'
 import { initialise } from './initialise.ts'
-import { familyOf, readConfigOf, startStdOf } from './registry.ts'
+import { familyOf, type HeadTask, headOf, readConfigOf, startStdOf } from './registry.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
 /** Options of `loadModel`. */
 export interface LoadModelOptions extends Placement {
-  /** Only text classification (which includes regression and several labels at once) so far. */
-  task?: 'text-classification'
+  /** `text-classification` unless told: one row of logits a text (a regression and several labels at once too), or one a token. */
+  task?: HeadTask
   /**
    * Where the head comes from. 'checkpoint' demands that it is there in full; 'new' starts it at random from the
    * environment's generator and leaves out one that is there.
@@ -29,6 +29,7 @@ export interface LoadModelOptions extends Placement {
   copy?: boolean
 }
 
+const headTasks: readonly HeadTask[] = ['text-classification', 'token-classification']
 const floatingDtypes: readonly DType[] = ['float64', 'float32', 'bfloat16', 'float16']
 
 /**
@@ -39,15 +40,21 @@ const floatingDtypes: readonly DType[] = ['float64', 'float32', 'bfloat16', 'flo
  * @example const model = loadModel('./all-MiniLM-L6-v2', { head: 'new', labels: ['ham', 'spam'] })
  * @throws ConfigError for a model or a setting that is not supported, FormatError for a checkpoint that does not fit.
  */
-export function loadModel(folder: string, options: LoadModelOptions = {}): SequenceClassifier {
+export function loadModel(folder: string, options: LoadModelOptions & { task: 'token-classification' }): TokenClassifier
+export function loadModel(
+  folder: string,
+  options?: LoadModelOptions & { task?: 'text-classification' },
+): SequenceClassifier
+export function loadModel(folder: string, options?: LoadModelOptions): SequenceClassifier | TokenClassifier
+export function loadModel(folder: string, options: LoadModelOptions = {}): SequenceClassifier | TokenClassifier {
   const { task = 'text-classification', head = 'checkpoint', pooler = 'checkpoint' } = options
-  if (task !== 'text-classification') {
+  if (!headTasks.includes(task)) {
     throw new ConfigError(
       'TASK',
-      `loadModel: expected the task text-classification, got ${task}; others are not there yet`,
+      `loadModel: expected a task of ${headTasks.join(', ')}, got ${task}; take one of them`,
       {
         key: 'task',
-        allowed: ['text-classification'],
+        allowed: headTasks,
       },
     )
   }
@@ -55,18 +62,21 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const file = join(folder, 'config.json')
   const json = readJsonObject(file)
   const family = familyOf(json.model_type, file)
-  if (head === 'checkpoint') requireHead(json, family, file)
-  const config = withHead(readConfigOf(family, json, file), options, folder)
+  const own = headOf(family, task, file)
+  if (head === 'checkpoint') requireHead(json, own.architecture, file)
+  const config = withHead(readConfigOf(family, json, file), options, folder) as EncoderConfig
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
-  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new')
+  const unused = [...own.ignorable, ...(family.unusedBy?.(config) ?? [])]
+  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new', unused)
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith(family.head ?? 'classifier')) ||
-    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
+    (head === 'new' && isHeadPath(path)) ||
+    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`)) ||
+    (family.startsAnew?.(path, head === 'new') === true && !sources.has(path))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
-  const model = family.create(config as EncoderConfig, { ...placement, device: 'meta' }) // shapes only
+  const model = own.create(config, { ...placement, device: 'meta' }) // shapes only
   try {
     requireFit(model, kept, checkpoint, isNew)
     for (const [path, name] of kept) model.setTensor(path, placed(checkpoint.tensor(name), placement))
@@ -84,11 +94,19 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
  *
  * @throws ConfigError for a model or a setting that is not supported.
  */
-export function createModel(config: JsonObject, placement: Placement = {}): SequenceClassifier {
+export function createModel(
+  config: JsonObject,
+  placement: Placement & { task: 'token-classification' },
+): TokenClassifier
+export function createModel(config: JsonObject, placement?: Placement): SequenceClassifier
+export function createModel(
+  config: JsonObject,
+  { task = 'text-classification', ...placement }: Placement & { task?: HeadTask } = {},
+): SequenceClassifier | TokenClassifier {
   const family = familyOf(config.model_type, 'createModel')
   const where = checkPlacement(placement)
   const read = readConfigOf(family, config, 'createModel')
-  const model = family.create(read as EncoderConfig, { ...where, device: 'meta' })
+  const model = headOf(family, task, 'createModel').create(read as EncoderConfig, { ...where, device: 'meta' })
   initialise(model, { std: startStdOf(family, read), placement: where })
   return model.train(false)
 }
@@ -102,14 +120,14 @@ export function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement)
 }
 
 /** A head of another task may have the same names and shapes, so the checkpoint's own word counts. */
-function requireHead(json: JsonObject, family: ModelFamily, file: string): void {
+function requireHead(json: JsonObject, architecture: string, file: string): void {
   const named = json.architectures
-  if (!Array.isArray(named) || named.length === 0 || named.includes(family.architecture)) return
+  if (!Array.isArray(named) || named.length === 0 || named.includes(architecture)) return
   throw new ConfigError(
     'NO_HEAD',
-    `${file}: expected architectures with ${family.architecture}, got ${named.join(', ')}: the checkpoint has no head for ` +
+    `${file}: expected architectures with ${architecture}, got ${named.join(', ')}: the checkpoint has no head for ` +
       "this task; ask for a new one (head: 'new') and train it",
-    { key: 'architectures', allowed: [family.architecture], got: named },
+    { key: 'architectures', allowed: [architecture], got: named },
   )
 }
 
@@ -168,7 +186,7 @@ export function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return /^(classifier|score)\./.test(path)
+  return /^(classifier|preClassifier|score)(\.|$)/.test(path)
 }
 
 export function placed(tensor: Tensor, placement: Required<Placement>): Tensor {

@@ -5,8 +5,10 @@ import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors }
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, type ModelConfig, problemTypeOnDisk } from './config.ts'
-import { familyOf } from './registry.ts'
+import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
+import type { ModelFamily } from './family.ts'
+import { familyOf, headOf } from './registry.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 /**
  * Saves a model as a Hugging Face checkpoint (`config.json`, `model.safetensors`) that plain transformers loads. Fields
@@ -14,13 +16,13 @@ import { familyOf } from './registry.ts'
  *
  * @throws ArgumentError for a model whose parameters are not those of its architecture, as one with adapters.
  */
-export function saveModel(model: SequenceClassifier | CausalLanguageModel, folder: string): void {
+export function saveModel(model: SequenceClassifier | TokenClassifier | CausalLanguageModel, folder: string): void {
   const { config } = model
   const family = familyOf(config.modelType, 'saveModel')
+  const task = model instanceof TokenClassifier ? 'token-classification' : 'text-classification'
   const isLanguage = model instanceof CausalLanguageModel
-  const architecture = isLanguage ? family.languageModel!.architecture : family.architecture
-  const meta = { device: 'meta' }
-  const plain = isLanguage ? family.languageModel!.create(config, meta) : family.create(config as EncoderConfig, meta)
+  const { architecture, create } = isLanguage ? family.languageModel! : headOf(family, task, 'saveModel')
+  const plain = create(config as EncoderConfig, { device: 'meta' })
   const state = stateOf(model)
   const mismatch = compareState(plain, state)
   plain.dispose()
@@ -36,20 +38,29 @@ export function saveModel(model: SequenceClassifier | CausalLanguageModel, folde
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
   const head = isLanguage ? {} : headOnDisk(config)
-  const origin = model.origin?.config ?? {}
-  writeJson(join(folder, 'config.json'), { ...configOnDisk(origin, config, architecture, dtype), ...head })
+  writeJson(join(folder, 'config.json'), {
+    ...configOnDisk(model.origin?.config ?? {}, config, family, dtype),
+    architectures: [architecture],
+    ...head,
+    // It says what one row of logits a text means.
+    ...(task === 'token-classification' ? { problem_type: null } : {}),
+  })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
-function configOnDisk(origin: JsonObject, config: ModelConfig, architecture: string, dtype: string): JsonObject {
+function configOnDisk(origin: JsonObject, config: ModelConfig, family: ModelFamily, dtype: string): JsonObject {
   const { labels: _labels, problemType: _problem, ...rest } = config
   // id2label says how many there are; an old count beside it would contradict it.
   const { num_labels: _, ...kept } = origin
-  const fields = Object.entries(rest).map(([key, value]) => [toDiskName(key), value ?? null])
+  const fields = Object.entries(rest).flatMap(([key, value]) => {
+    const name = nameOnDisk(key, family.names)
+    // To transformers, a field of a family's own that is null is not one that is left out.
+    const isLeftOut = name === null || (value === undefined && Object.hasOwn(family.own ?? {}, key))
+    return isLeftOut ? [] : [[name, value ?? null] as const]
+  })
   return {
     ...kept,
     ...Object.fromEntries(fields),
-    architectures: [architecture],
     dtype,
     torch_dtype: dtype,
   }
