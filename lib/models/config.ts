@@ -106,6 +106,13 @@ export function nameOnDisk(key: string, names: FamilyFields['names'] = {}): stri
   return own === undefined ? toDiskName(key) : own
 }
 
+/** The names on disk of the fields that hold real numbers. */
+export function realNames({ names = {}, own = {} }: FamilyFields): string[] {
+  const checks = { ...fields, ...Object.fromEntries(Object.entries(own).map(([key, { check }]) => [key, check])) }
+  const isReal = (check: Check) => check[1](0.5)
+  return Object.entries(checks).flatMap(([key, check]) => (isReal(check) ? (nameOnDisk(key, names) ?? []) : []))
+}
+
 const switches: readonly Switch[] = [
   ['position_embedding_type', value => value === 'absolute', 'relative positions'],
   ['is_decoder', value => value === false, 'a decoder'],

@@ -8,12 +8,13 @@ import type { EncoderConfig } from './config.ts'
 export type PositionLookup = (table: Embedding, batch: Batch) => Tensor
 
 /** Positions count from 0, padding or not. */
-export const positionsFromZero: PositionLookup = (table, batch) =>
-  table.forward(
-    batch.layout === 'packed'
-      ? batch.positions
-      : arange(0, batch.inputIds.shape[1]!, { device: batch.inputIds.device }),
-  )
+export const positionsFromZero: PositionLookup = (table, batch) => table.forward(placesInText(batch))
+
+/** The place of each token in its text: [seq] or [rows]. */
+export function placesInText(batch: Batch): Tensor {
+  if (batch.layout === 'packed') return batch.positions
+  return arange(0, batch.inputIds.shape[1]!, { dtype: 'int64', device: batch.inputIds.device })
+}
 
 /** The places of a batch's rows, by which dropout tells them; a padded batch has the row's own number. */
 export function rowPlaces(batch: Batch): { rows?: Tensor } {
@@ -63,8 +64,8 @@ export class Embeddings extends Module {
 }
 
 /** [..., hidden], or [1, hidden] where all tokens are of one type. */
-export function typesOf(table: Embedding, { tokenTypeIds, inputIds }: Batch): Tensor {
-  // With one type there is nothing to look up, whatever a tokenizer says.
-  if (tokenTypeIds && table.count > 1) return table.forward(tokenTypeIds)
-  return table.forward(zeros([1], { dtype: 'int64', device: inputIds.device }))
+export function typesOf(table: Embedding, { tokenTypeIds, inputIds: { device } }: Batch): Tensor {
+  // With one type a tokenizer has nothing to say.
+  const isTold = tokenTypeIds && table.count > 1
+  return table.forward(isTold ? tokenTypeIds : zeros([1], { dtype: 'int64', device }))
 }

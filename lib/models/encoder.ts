@@ -64,18 +64,23 @@ export class ResidualOutput extends Module {
   }
 }
 
+/** What stands between the tokens that ask and all others. */
+type Attending<Context extends AttentionContext> = Module & {
+  forward(input: Tensor, asking: Tensor, context: Context, options: LayerOptions): Tensor
+}
+
 /** The attention half of a layer. */
-export class SelfAttentionBlock extends Module {
-  readonly self: SelfAttention
+export class SelfAttentionBlock<Context extends AttentionContext = AttentionContext> extends Module {
+  readonly self: Attending<Context>
   readonly output: ResidualOutput
 
-  constructor(config: EncoderConfig, placement: Placement) {
+  constructor(self: Attending<Context>, config: EncoderConfig, placement: Placement) {
     super()
-    this.self = new SelfAttention(config, placement)
+    this.self = self
     this.output = new ResidualOutput(config.hiddenSize, config, placement)
   }
 
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
+  forward(input: Tensor, context: Context, options: LayerOptions): Tensor {
     const asking = options.firstOnly ? firstTokens(input, context) : input
     const attended = this.self.forward(input, asking, context, options)
     return this.output.forward(attended, asking, placesOf(context, options))
@@ -100,19 +105,19 @@ export class Intermediate extends Module {
 }
 
 /** One layer: attention, then feed-forward. */
-export class EncoderLayer extends Module {
-  readonly attention: SelfAttentionBlock
+export class EncoderLayer<Context extends AttentionContext = AttentionContext> extends Module {
+  readonly attention: SelfAttentionBlock<Context>
   readonly intermediate: Intermediate
   readonly output: ResidualOutput
 
-  constructor(config: EncoderConfig, placement: Placement) {
+  constructor(self: Attending<Context>, config: EncoderConfig, placement: Placement) {
     super()
-    this.attention = new SelfAttentionBlock(config, placement)
+    this.attention = new SelfAttentionBlock(self, config, placement)
     this.intermediate = new Intermediate(config, placement)
     this.output = new ResidualOutput(config.intermediateSize, config, placement)
   }
 
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions = {}): Tensor {
+  forward(input: Tensor, context: Context, options: LayerOptions = {}): Tensor {
     const attended = scope(() => this.attention.forward(input, context, options)) // frees queries, keys, scores
     const rows = placesOf(context, options)
     return this.output.forward(this.intermediate.forward(attended, rows), attended, rows)
@@ -125,7 +130,10 @@ export class Encoder extends Stack {
 
   constructor(config: EncoderConfig, placement: Placement) {
     super()
-    this.layer = Array.from({ length: config.numHiddenLayers }, () => new EncoderLayer(config, placement))
+    this.layer = Array.from({ length: config.numHiddenLayers }, () => {
+      const self = new SelfAttention(config, placement)
+      return new EncoderLayer(self, config, placement)
+    })
   }
 }
 

@@ -1,22 +1,26 @@
 import { ConfigError } from '../errors.ts'
 import {
   type AttentionContext,
+  buffer,
   Dropout,
   firstTokens,
+  init,
   type Layer,
   LayerNorm,
   Linear,
   Module,
   type Placement,
 } from '../nn/index.ts'
-import { arange, mul, narrow } from '../ops/index.ts'
+import { empty, mul, narrow } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
 import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import { type EncoderConfig, flag, positive, token } from './config.ts'
 import { Intermediate, SelfAttention } from './encoder.ts'
+import { placesInText } from './embeddings.ts'
 import { EsmEmbeddings } from './esm-embeddings.ts'
 import type { ModelFamily } from './family.ts'
+import type { StartsItself } from './initialise.ts'
 import { RobertaClassificationHead } from './roberta.ts'
 import { RotaryEmbedding, type Rotation, rotate } from './rotary.ts'
 import { type LayerOptions, placesOf, Stack, type StackOptions } from './stack.ts'
@@ -129,11 +133,41 @@ class EsmEncoder extends Stack<EsmContext> {
   }
 }
 
-/** The encoder; its pooler and its head for contacts are not used by any head here. */
+/** The weights of a head that predicts contacts. No head here reads them; they are kept for transformers, which wants them. */
+class ContactRegression extends Module implements StartsItself {
+  /** [1, layers * heads] */
+  weight: Tensor
+  /** [1] */
+  bias: Tensor
+  readonly #std: number
+  readonly starts = {
+    weight: (tensor: Tensor) => init.normal(tensor, { std: this.#std }),
+    bias: (tensor: Tensor) => init.constant(tensor, 0),
+  }
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.#std = config.initializerRange
+    this.weight = buffer(this.starts.weight(empty([1, config.numHiddenLayers * config.numAttentionHeads], placement)))
+    this.bias = buffer(this.starts.bias(empty([1], placement)))
+  }
+}
+
+class ContactHead extends Module {
+  readonly regression: ContactRegression
+
+  constructor(config: EncoderConfig, placement: Placement) {
+    super()
+    this.regression = new ContactRegression(config, placement)
+  }
+}
+
+/** The encoder. */
 export class EsmModel extends TextModel<EsmContext> {
   readonly embeddings: EsmEmbeddings
   readonly rotaryEmbeddings: RotaryEmbedding | null
   readonly encoder: EsmEncoder
+  readonly contactHead: ContactHead
 
   /** @throws ConfigError where fields do not fit each other. */
   constructor(config: EncoderConfig, placement: Placement = {}) {
@@ -146,6 +180,7 @@ export class EsmModel extends TextModel<EsmContext> {
     const headDim = config.hiddenSize / config.numAttentionHeads
     this.rotaryEmbeddings = isRotary ? new RotaryEmbedding(headDim, esm.ropeTheta, placement) : null
     this.encoder = new EsmEncoder(config, placement)
+    this.contactHead = new ContactHead(config, placement)
   }
 
   protected override embed(batch: Batch): Tensor {
@@ -155,10 +190,7 @@ export class EsmModel extends TextModel<EsmContext> {
   protected override contextOf(batch: Batch, embedded: Tensor): EsmContext {
     const context = super.contextOf(batch, embedded)
     if (!this.rotaryEmbeddings) return context
-    const { device } = embedded
-    const positions =
-      batch.layout === 'packed' ? batch.positions : arange(0, batch.inputIds.shape[1]!, { dtype: 'int64', device })
-    return { ...context, ...this.rotaryEmbeddings.forward(positions, embedded.dtype) }
+    return { ...context, ...this.rotaryEmbeddings.forward(placesInText(batch), embedded.dtype) }
   }
 
   protected override run(embedded: Tensor, context: EsmContext, options: StackOptions): Tensor[] {
@@ -243,13 +275,13 @@ export const esm: ModelFamily = {
     // A counter that older versions of transformers saved, and the speeds of rotation that each layer had there.
     /^esm\.embeddings\.position_ids$/,
     oldSpeeds,
-    // The head of pretraining, that for contacts, and a pooler that no head here reads.
+    // The head of pretraining, and a pooler that no head here reads.
     /^lm_head\./,
-    /^esm\.(contact_head|pooler)\./,
+    /^esm\.pooler\./,
   ],
   unusedBy: config =>
     (config as EsmConfig).positionEmbeddingType === 'rotary' ? [/^esm\.embeddings\.position_embeddings\.weight$/] : [],
   // The first layer's are kept: they may have been rounded when the model was trained.
   renamed: name => (/\.layer\.[0*]\./.test(name) && oldSpeeds.test(name) ? 'esm.rotary_embeddings.inv_freq' : name),
-  startsAnew: path => path === 'esm.rotaryEmbeddings.invFreq',
+  startsAnew: path => path === 'esm.rotaryEmbeddings.invFreq' || path.startsWith('esm.contactHead.'),
 }

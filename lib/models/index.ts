@@ -25,6 +25,7 @@ export {
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ModelConfig, ProblemType } from './config.ts'
+export { DebertaV2ForSequenceClassification, DebertaV2Model } from './deberta-v2.ts'
 export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
 export { EsmForSequenceClassification, EsmModel } from './esm.ts'
 export { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts'

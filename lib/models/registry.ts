@@ -4,6 +4,7 @@ import type { Placement } from '../nn/index.ts'
 import { bert } from './bert.ts'
 import type { SequenceClassifier } from './classifier.ts'
 import { type EncoderConfig, type ModelConfig, readEncoderConfig } from './config.ts'
+import { debertaV2 } from './deberta-v2.ts'
 import { distilbert } from './distilbert.ts'
 import { esm } from './esm.ts'
 import type { ModelFamily } from './family.ts'
@@ -11,7 +12,7 @@ import { gpt2 } from './gpt2.ts'
 import { roberta } from './roberta.ts'
 import type { TokenClassifier } from './token-classifier.ts'
 
-const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm, gpt2]
+const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm, debertaV2, gpt2]
 
 /** What the head of a model is for. */
 export type HeadTask = 'text-classification' | 'token-classification'

@@ -5,7 +5,7 @@ import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors }
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
 import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk } from './config.ts'
+import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk, realNames } from './config.ts'
 import type { ModelFamily } from './family.ts'
 import { familyOf, headOf } from './registry.ts'
 import { TokenClassifier } from './token-classifier.ts'
@@ -38,13 +38,14 @@ export function saveModel(model: SequenceClassifier | TokenClassifier | CausalLa
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
   const head = isLanguage ? {} : headOnDisk(config)
-  writeJson(join(folder, 'config.json'), {
+  const onDisk = {
     ...configOnDisk(model.origin?.config ?? {}, config, family, dtype),
     architectures: [architecture],
     ...head,
     // It says what one row of logits a text means.
     ...(task === 'token-classification' ? { problem_type: null } : {}),
-  })
+  }
+  writeJson(join(folder, 'config.json'), onDisk, { reals: realNames(family) })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */

@@ -40,15 +40,21 @@ export abstract class Stack<Context extends AttentionContext = AttentionContext>
   forward(input: Tensor, context: Context, options: StackOptions): Tensor[] {
     const states = [input]
     let hidden = input
-    for (const layer of this.layer) {
+    for (const [at, layer] of this.layer.entries()) {
       const ofLayer = { firstOnly: options.firstOnly === true && layer === this.layer.at(-1) }
       const run = this.checkpointing ? checkpointed : plain
-      const output = scope(() => run(layer, hidden, context, ofLayer)) // frees what only this layer used
+      // The scope frees what only this layer used.
+      const output = scope(() => this.after(at, run(layer, hidden, context, ofLayer), input, context))
       if (options.every) states.push(output)
       else if (hidden !== input) hidden.dispose()
       hidden = output
     }
     return options.every ? states : [hidden]
+  }
+
+  /** What becomes of a layer's output, given the input of the stack: nothing, unless a stack says otherwise. */
+  protected after(_layer: number, output: Tensor, _input: Tensor, _context: Context): Tensor {
+    return output
   }
 }
 

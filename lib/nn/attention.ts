@@ -96,10 +96,10 @@ export class Attention extends Module {
     if (rows && isPlain && this.kernel === 'fused' && !isForwardMode() && addon().canAttend(query, this.heads))
       return addon().attention(query, key, value, rows.lengths, this.heads, dropped)
     const ofFirst = query.ndim === 2 && !(context.rows && query.shape[0] === key.shape[0])
-    const sideBySide = ofFirst ? view(query, [query.shape[0]!, 1, query.shape[1]!]) : pad(query, context)
-    const q = splitHeads(sideBySide, this.heads) // [batch, heads, seq or 1, headDim]
-    const k = splitHeads(pad(key, context), this.heads) // [batch, heads, seq, headDim]
-    const v = splitHeads(pad(value, context), this.heads) // [batch, heads, seq, headDim]
+    const asking = ofFirst ? view(query, [query.shape[0]!, 1, query.shape[1]!]) : sideBySide(query, context)
+    const q = splitHeads(asking, this.heads) // [batch, heads, seq or 1, headDim]
+    const k = splitHeads(sideBySide(key, context), this.heads) // [batch, heads, seq, headDim]
+    const v = splitHeads(sideBySide(value, context), this.heads) // [batch, heads, seq, headDim]
     const attended = mergeHeads(this.#attend(q, k, v, context, dropped)) // [batch, seq or 1, hidden]
     if (ofFirst) return view(attended, query.shape)
     return context.rows ? indexSelect(view(attended, [-1, query.shape[1]!]), 0, context.rows.placeOf) : attended
@@ -173,17 +173,19 @@ function laterKeys(q: Tensor, k: Tensor): Tensor | undefined {
 }
 
 /** [rows, hidden] to [batch, seq, hidden]; what is there already stays. */
-function pad(input: Tensor, { rows }: AttentionContext): Tensor {
+export function sideBySide(input: Tensor, { rows }: AttentionContext): Tensor {
   if (!rows) return input
   return view(indexSelect(input, 0, rows.rowOf), [...rows.mask.shape, input.shape[1]!])
 }
 
-function splitHeads(input: Tensor, heads: number): Tensor {
+/** [batch, seq, hidden] to [batch, heads, seq, headDim] */
+export function splitHeads(input: Tensor, heads: number): Tensor {
   const [batch, seq, hidden] = input.shape as [number, number, number]
   return transpose(view(input, [batch, seq, heads, hidden / heads]), 1, 2) // [batch, heads, seq, headDim]
 }
 
-function mergeHeads(input: Tensor): Tensor {
+/** [batch, heads, seq, headDim] to [batch, seq, hidden] */
+export function mergeHeads(input: Tensor): Tensor {
   const [batch, heads, seq, headDim] = input.shape as [number, number, number, number]
   return view(contiguous(transpose(input, 1, 2)), [batch, seq, heads * headDim]) // [batch, seq, hidden]
 }

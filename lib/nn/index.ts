@@ -5,6 +5,9 @@ export {
   type AttentionKernel,
   type AttentionOptions,
   firstTokens,
+  mergeHeads,
+  sideBySide,
+  splitHeads,
   type TextRows,
   useAttentionKernel,
 } from './attention.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noGrad } from '../../lib/autograd/index.ts'
@@ -41,12 +41,14 @@ describe('peer: transformers reads saved models', function () {
   after(() => folder && rmSync(folder, { recursive: true }))
 
   const several = { head: 'new', labels: ['x', 'y', 'z'], problemType: 'multi-label' } as const
-  const saved: [what: string, name: string, problemType: string, options: LoadModelOptions][] = [
+  const single = 'single_label_classification'
+  const saved: (readonly [what: string, name: string, problemType: string, options: LoadModelOptions])[] = [
     ['its own head', 'bert-gelu', 'single_label_classification', {}],
     ['several labels at once', 'bert-gelu', 'multi_label_classification', several],
     ['four labels', 'roberta-gelu', 'single_label_classification', { head: 'new', labels: ['d', 'c', 'b', 'a'] }],
     ['its own head', '../gpt2/several', 'multi_label_classification', {}],
     ['a regression', 'roberta-gelu', 'regression', { head: 'new', problemType: 'regression' }],
+    ...['distilbert-gelu', 'esm-2', 'esm-plain'].map(name => ['its own head', name, single, {}] as const),
   ]
 
   for (const name of ['lm', 'lm-untied']) {
@@ -80,8 +82,8 @@ describe('peer: transformers reads saved models', function () {
   for (const [what, name, problemType, options] of saved) {
     it(`${name} with ${what}`, () => {
       manualSeed(1)
-      const source = name.startsWith('../') ? name : join(name, 'model')
-      const model = loadModel(join('test/golden/models', source), options)
+      const folders = ['models', 'encoders'].map(part => join('test/golden', part, name, 'model'))
+      const model = loadModel([...folders, join('test/golden/models', name)].find(existsSync)!, options)
       const target = join(folder, `${name.replace('../gpt2/', 'gpt2-')}-${what}`)
       saveModel(model, target)
       const expected = scope(() => {

@@ -1,4 +1,4 @@
-"""Tiny DistilBERT and ESM classifiers as transformers computes them: every switch of their configurations that changes the
+"""Tiny DistilBERT, ESM and DeBERTa classifiers as transformers computes them: every switch of their configurations that changes the
 arithmetic, on random weights. The form is that of models.py.
 
     python encoders.py
@@ -11,7 +11,8 @@ from golden import Golden  # before all other packages
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from transformers import AutoModelForSequenceClassification, DistilBertConfig, EsmConfig
+from transformers import AutoModelForSequenceClassification, DebertaV2Config, DistilBertConfig, EsmConfig
+from transformers.models.deberta_v2.modeling_deberta_v2 import build_relative_position
 
 SEED = 11
 golden = Golden('encoders', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'safetensors', 'peft'))
@@ -22,6 +23,9 @@ DISTILBERT = {'vocab_size': 31, 'dim': 16, 'n_heads': 2, 'n_layers': 2, 'hidden_
 
 ESM = {'vocab_size': 33, 'mask_token_id': 32, 'pad_token_id': 1, 'hidden_size': 24, 'num_hidden_layers': 2, 'num_attention_heads': 3, 'intermediate_size': 21, 'max_position_embeddings': 26, 'num_labels': 3, 'problem_type': SINGLE, 'layer_norm_eps': 1e-5}  # fmt: skip
 
+DEBERTA = {'vocab_size': 31, 'hidden_size': 16, 'num_hidden_layers': 2, 'num_attention_heads': 2, 'intermediate_size': 21, 'max_position_embeddings': 26, 'num_labels': 3, 'problem_type': SINGLE, 'relative_attention': True, 'pos_att_type': 'p2c|c2p'}  # fmt: skip
+V3 = DEBERTA | {'position_buckets': 8, 'share_att_key': True, 'norm_rel_ebd': 'layer_norm', 'position_biased_input': False}
+
 MODELS = {
     'distilbert-gelu': DistilBertConfig(**DISTILBERT),
     'distilbert-relu': DistilBertConfig(**DISTILBERT | {'activation': 'relu', 'n_heads': 4, 'num_labels': 1, 'problem_type': REGRESSION, 'pad_token_id': 3, 'tie_word_embeddings': False}),
@@ -31,10 +35,19 @@ MODELS = {
     'esm-1b': EsmConfig(**ESM | {'position_embedding_type': 'absolute', 'token_dropout': True, 'emb_layer_norm_before': True, 'num_labels': 1, 'problem_type': REGRESSION}),
     'esm-rotary-norm': EsmConfig(**ESM | {'position_embedding_type': 'rotary', 'rope_theta': 50.0, 'emb_layer_norm_before': True, 'num_attention_heads': 4, 'num_labels': 2, 'problem_type': MULTI}),
     'esm-plain': EsmConfig(**ESM | {'position_embedding_type': 'absolute', 'pad_token_id': 3, 'mask_token_id': 9, 'tie_word_embeddings': False}),
+    # As DeBERTa v3 has it, and as v2 XXL has it; then each switch the other way.
+    'deberta-v3': DebertaV2Config(**V3),
+    'deberta-v2-xxl': DebertaV2Config(**V3 | {'conv_kernel_size': 3, 'conv_act': 'gelu', 'num_labels': 1, 'problem_type': REGRESSION, 'hidden_act': 'gelu_new'}),
+    'deberta-conv': DebertaV2Config(**V3 | {'num_hidden_layers': 1, 'conv_kernel_size': 5, 'conv_groups': 4, 'max_relative_positions': 12, 'pooler_hidden_act': 'tanh', 'num_labels': 2, 'problem_type': MULTI}),
+    'deberta-own': DebertaV2Config(**DEBERTA | {'max_relative_positions': 6, 'type_vocab_size': 2, 'cls_dropout': 0.3, 'pad_token_id': 3, 'tie_word_embeddings': False}),
+    'deberta-c2p': DebertaV2Config(**DEBERTA | {'pos_att_type': ['c2p'], 'position_buckets': 6, 'num_attention_heads': 4, 'norm_rel_ebd': 'none'}),
+    'deberta-p2c': DebertaV2Config(**V3 | {'pos_att_type': 'p2c', 'position_buckets': 4, 'max_relative_positions': 20}),
+    'deberta-content': DebertaV2Config(**DEBERTA | {'pos_att_type': None, 'norm_rel_ebd': 'layer_norm', 'type_vocab_size': 1}),
+    'deberta-absolute': DebertaV2Config(**DEBERTA | {'relative_attention': False, 'embedding_size': 10, 'pooler_hidden_act': 'relu', 'layer_norm_eps': 1e-3}),
 }  # fmt: skip
 
 # Models that PEFT adapts: the layers, and what it saves of the head.
-ADAPTERS = {'distilbert-gelu': (['q_lin', 'v_lin'], None), 'esm-2': (['query', 'value'], None)}
+ADAPTERS = {'distilbert-gelu': (['q_lin', 'v_lin'], None), 'esm-2': (['query', 'value'], None), 'deberta-v3': (['query_proj', 'value_proj'], ['pooler', 'classifier'])}
 
 
 def randomise(model):
@@ -79,9 +92,13 @@ def labels(config, rows):
 def inputs_of(config):
     """The batches of a model: { id: inputs }."""
     made = {}
+    lengths = [21, 1, 13] if config.model_type == 'deberta-v2' else [9, 1, 4]
     for side in ('right', 'left'):
-        ids, mask = tokens(config, [9, 1, 4], side)
+        ids, mask = tokens(config, lengths, side)
         made[f'{side}-padding'] = {'input_ids': ids, 'attention_mask': mask, 'labels': labels(config, 3)}
+    if getattr(config, 'type_vocab_size', 0) > 0:
+        types = torch.randint(0, config.type_vocab_size, made['right-padding']['input_ids'].shape)
+        made['right-padding']['token_type_ids'] = types
     ids, mask = tokens(config, [1], 'right')
     made['one-token'] = {'input_ids': ids, 'attention_mask': mask, 'labels': labels(config, 1)}
     return made
@@ -150,7 +167,7 @@ def tiny(name, config):
     for dtype in (torch.float64, torch.float32):
         torch.manual_seed(SEED)
         model = AutoModelForSequenceClassification.from_pretrained(path, dtype=dtype, attn_implementation='eager').eval()
-        cases += [run(model, file, id, inputs, dtype) for id, inputs in inputs_of(config).items()]
+        cases += [run(model, file, id, inputs, dtype) for id, inputs in inputs_of(config).items() if id == 'right-padding' or dtype == torch.float64]
     head = {'model': name}
     if name in ADAPTERS:
         torch.manual_seed(SEED)
@@ -158,7 +175,15 @@ def tiny(name, config):
     golden.json(f'{name}/cases.json', head | {'cases': cases})
 
 
+def buckets():
+    """The bucket of each distance, from 0 on, in texts as long as DeBERTa's may be."""
+    pairs = [(256, 512), (32, 128), (8, 26), (7, 100), (2, 50), (256, 300)]
+    distances = [build_relative_position(torch.zeros(600, 1), torch.zeros(600, 1), bucket_size=size, max_position=largest)[0, :, 0].tolist() for size, largest in pairs]
+    return [{'positionBuckets': size, 'maxRelativePositions': largest, 'buckets': values} for (size, largest), values in zip(pairs, distances)]
+
+
 for name, config in MODELS.items():
     tiny(name, config)
+golden.json('buckets.json', {'cases': buckets()})
 golden.json('index.json', list(MODELS))
 golden.finish()

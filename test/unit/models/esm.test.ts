@@ -49,11 +49,25 @@ describe('models: checkpoints of ESM', () => {
     }
   })
 
+  it('keep their head for contacts, or get a new one: transformers wants it', () => {
+    const contacts = ['weight', 'bias'].map(part => `esm.contact_head.regression.${part}`)
+    const file = join(folder, 'model.safetensors')
+    scope(() => {
+      const tensors = readSafetensors(file, { copy: true })
+      assert.deepEqual(
+        contacts.map(key => tensors.get(key)!.shape),
+        [[1, 6], [1]],
+      )
+      for (const key of contacts) tensors.delete(key)
+      writeSafetensors(file, tensors)
+    })
+    assert.deepEqual(load().created, contacts)
+  })
+
   it('may have parts that no head here reads, and a table of positions beside a rotation', () => {
     const extra = {
       [name]: tensor([1, 0.5]),
       'esm.embeddings.position_embeddings.weight': tensor([[1]]),
-      'esm.contact_head.regression.weight': tensor([[1]]),
       'esm.pooler.dense.bias': tensor([1]),
       'lm_head.layer_norm.weight': tensor([1]),
     }

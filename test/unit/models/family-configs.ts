@@ -41,6 +41,34 @@ const esmEncoder = {
   head: ['dense', 'out_proj'].flatMap(name => [`classifier.${name}.weight`, `classifier.${name}.bias`]),
 }
 
+const deberta = {
+  model_type: 'deberta-v2',
+  vocab_size: 20,
+  hidden_size: 8,
+  num_hidden_layers: 3,
+  num_attention_heads: 2,
+  intermediate_size: 12,
+  max_position_embeddings: 16,
+  relative_attention: true,
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  pooler_dropout: 0,
+  cls_dropout: 0,
+  initializer_range: 0.5,
+  ...labels,
+}
+const debertaDropout = {
+  hidden_dropout_prob: 0.2,
+  attention_probs_dropout_prob: 0.2,
+  pooler_dropout: 0.2,
+  cls_dropout: 0.2,
+}
+const debertaEncoder = {
+  prefix: 'deberta',
+  architecture: 'DebertaV2Model',
+  head: ['pooler.dense', 'classifier'].flatMap(name => [`${name}.weight`, `${name}.bias`]),
+}
+
 export const familyConfigs: Readonly<Record<string, FamilyCase>> = {
   distilbert: {
     config: {
@@ -94,6 +122,46 @@ export const familyConfigs: Readonly<Record<string, FamilyCase>> = {
     config: { ...esm, position_embedding_type: 'absolute', token_dropout: false, emb_layer_norm_before: false },
     dropping: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
     encoder: esmEncoder,
+    foreign: [],
+  },
+  'deberta-v2': {
+    config: {
+      ...deberta,
+      pos_att_type: 'p2c|c2p',
+      position_buckets: 4,
+      share_att_key: true,
+      norm_rel_ebd: 'layer_norm',
+      position_biased_input: false,
+      conv_kernel_size: 3,
+      conv_groups: 2,
+    },
+    dropping: debertaDropout,
+    encoder: { ...debertaEncoder, lost: 'deberta.encoder.LayerNorm.bias' },
+    foreign: [
+      [{ conv_kernel_size: 4 }, /conv_kernel_size: expected 0 or an odd number, got 4/],
+      [{ conv_groups: 3 }, /conv_groups that divide the hidden_size 8, got 3/],
+      [{ conv_act: 'mish' }, /conv_act: expected one of/],
+      [{ pos_att_type: 'p2p' }, /pos_att_type: expected c2p, p2c/],
+      [{ pos_att_type: 3 }, /pos_att_type/],
+      [{ norm_rel_ebd: 'batch_norm' }, /norm_rel_ebd: expected none or layer_norm/],
+      [{ attention_head_size: 2 }, /an attention_head_size of 4, got 2/],
+      [{ pooler_hidden_size: 4 }, /a pooler_hidden_size of 8, got 4/],
+      [{ embedding_size: 0 }, /embedding_size/],
+      [{ position_buckets: 1.5 }, /position_buckets: expected a whole number/],
+      [{ share_att_key: 'yes' }, /share_att_key/],
+      [{ type_vocab_size: -1 }, /type_vocab_size: expected a whole number from 0/],
+    ],
+  },
+  'deberta-v2, keys of its own': {
+    config: {
+      ...deberta,
+      pos_att_type: ['c2p', 'p2c'],
+      max_relative_positions: 4,
+      type_vocab_size: 2,
+      embedding_size: 6,
+    },
+    dropping: debertaDropout,
+    encoder: { ...debertaEncoder, lost: 'deberta.encoder.layer.2.attention.self.pos_query_proj.weight' },
     foreign: [],
   },
 }
