@@ -55,7 +55,7 @@ export const MODEL_FIELDS = {
   }),
   targetModules: list({
     methods: [...ADAPTED, 'vera', 'fourierft'],
-    defaultText: 'those of PEFT for the model (BERT: query,value)',
+    defaultText: 'those of PEFT for the model (BERT: query,value; GPT-2: c_attn)',
     doc: 'Names of the linear layers that are adapted.',
   }),
   magnitudeAxis: choice({
