@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { type Dataset, type LoadFileOptions, loadDataset, loadFile, requirePart } from '../data/index.ts'
+import { type Dataset, type LoadFileOptions, loadDataset, loadFile, requirePart, requireTask } from '../data/index.ts'
 import { ConfigError } from '../errors.ts'
 import { findDataset } from '../setup/assets.ts'
 import type { CreateOptions, Example } from '../train/types.ts'
@@ -34,8 +34,8 @@ export function addDatasetFlags(command: Command): Command {
  * @throws ConfigError where its folder is not given; SetupError where the cache lacks it.
  */
 export async function readDataset(name: string, data: string | undefined): Promise<Dataset> {
-  if (data !== undefined) return loadDataset(name, data)
-  if (name === 'spamassassin') return loadDataset(name, dirname(findDataset(name)))
+  if (data !== undefined) return requireTask(await loadDataset(name, data), 'text-classification')
+  if (name === 'spamassassin') return loadDataset('spamassassin', dirname(findDataset(name)))
   const message = `--dataset ${name}: expected the folder of the data sets, got none; give it with --data DIR`
   throw new ConfigError('CONFIG_DATA', message, { key: 'data' })
 }

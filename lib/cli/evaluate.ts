@@ -9,7 +9,13 @@ import { addLoadFlags, type LoadFlags, loadOptions } from './load-flags.ts'
 import { conclude } from './outcome.ts'
 import { formatMetrics } from './progress.ts'
 
-type Split = 'train' | 'validation' | 'test'
+const splits = {
+  train: 'train',
+  validation: 'validation',
+  'validation-mismatched': 'validationMismatched',
+  test: 'test',
+} as const
+type Split = keyof typeof splits
 type Flags = LoadFlags &
   DatasetFlags &
   ColumnFlags & { format?: FileFormat; split?: Split; limitEval?: string; json?: boolean }
@@ -18,14 +24,24 @@ type Flags = LoadFlags &
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('Prints the scores of a saved model on labelled examples: a file, stdin, or a known data set')
-    .argument('[file]', '.jsonl, .csv or .tsv, also with .gz; - is stdin (jsonl unless --format says otherwise)')
-    .addOption(new Option('--format <format>', 'how the file is read').choices(['jsonl', 'csv', 'tsv']))
+    .argument(
+      '[file]',
+      '.jsonl, .csv, .tsv (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
+    )
     .addOption(
-      new Option('--split <part>', 'part of the data set (default: test where it has one)').choices([
-        'train',
-        'validation',
-        'test',
+      new Option('--format <format>', 'how the file is read').choices([
+        'jsonl',
+        'csv',
+        'tsv',
+        'conll',
+        'parquet',
+        'arrow',
       ]),
+    )
+    .addOption(
+      new Option('--split <part>', 'part of the data set (default: test where it has one)').choices(
+        Object.keys(splits),
+      ),
     )
     .option('--limit-eval <number>', 'take only the first so many examples')
     .option('--json', 'print one JSON object on stdout')
@@ -53,7 +69,7 @@ async function evaluate(file: string | undefined, flags: Flags): Promise<object>
 async function fromDataset(flags: Flags): Promise<readonly Example[]> {
   const dataset = await readDataset(flags.dataset ?? '', flags.data)
   const split = flags.split ?? (dataset.test === undefined ? 'validation' : 'test')
-  return requirePart(dataset, split)
+  return requirePart(dataset, splits[split])
 }
 
 /** Read with what the model knows, so that an unknown label is found with its line. */

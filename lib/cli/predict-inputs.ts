@@ -1,5 +1,5 @@
 import type { DataSource } from '../data/bytes.ts'
-import { type FileFormat, formatOf } from '../data/file-rows.ts'
+import { type FileFormat, formatOfSource } from '../data/file-rows.ts'
 import { readLines, withoutReturn } from '../data/lines.ts'
 import { type LoadFileOptions, readInputs as readRows } from '../data/load-file.ts'
 import { FormatError } from '../errors.ts'
@@ -32,7 +32,7 @@ export async function* readInputs(
 }
 
 function formatByName(file: string): InputFormat {
-  return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOf(file)
+  return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOfSource(file, {})
 }
 
 /** An empty line is refused: passing it over would shift the answers. */

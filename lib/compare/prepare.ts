@@ -5,7 +5,7 @@ import { encodeLabels, prepareLabels } from '../data/labels.ts'
 import { readLines } from '../data/lines.ts'
 import { loadDataset } from '../data/load-dataset.ts'
 import { loadFile } from '../data/load-file.ts'
-import { requirePart } from '../data/dataset.ts'
+import { requirePart, requireTask } from '../data/dataset.ts'
 import { ConfigError } from '../errors.ts'
 import { type MetricName, type ProblemType, taskMetrics } from '../metrics/task-metrics.ts'
 import { findDataset } from '../setup/assets.ts'
@@ -71,7 +71,8 @@ async function readKnown({ name }: DatasetSource, folder: string | undefined): P
       { key: 'data' },
     )
   }
-  const dataset = await loadDataset(name, folder ?? dirname(findDataset('spamassassin')))
+  const found = await loadDataset(name, folder ?? dirname(findDataset('spamassassin')))
+  const dataset = requireTask(found, 'text-classification')
   const { validation, test, info } = dataset
   const { problemType, labels, metrics, warnings } = info
   return {

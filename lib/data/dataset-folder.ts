@@ -12,18 +12,20 @@ export interface Folder {
 /**
  * The folder of a data set inside the folder of data sets. Letter case, `-` and `_` are no matter: `sst2`, `SST-2`.
  *
+ * @param others further names that the folder may have.
  * @throws DataError where there is none.
  */
-export async function findFolder(dir: string, name: string): Promise<Folder> {
+export async function findFolder(dir: string, name: string, ...others: readonly string[]): Promise<Folder> {
   const plain = (text: string) => text.replaceAll(/[-_]/g, '').toLowerCase()
   const names = await list(dir)
-  const matching = names.filter(each => plain(each) === plain(name)).sort()
+  const known = [name, ...others].map(plain)
+  const matching = names.filter(each => known.includes(plain(each))).sort()
   const found = matching.includes(name) ? name : matching[0]
   if (found !== undefined) {
     const path = join(dir, found)
     return { path, names: await list(path) }
   }
-  const inside = plain(basename(dir)) === plain(name)
+  const inside = known.includes(plain(basename(dir)))
   throw new DataError(
     'DATA_FOLDER',
     `${dir}: expected a folder ${name} in it, got none; ${inside ? 'give the folder above it' : 'put the data set there'}`,

@@ -1,16 +1,20 @@
-import { DataError } from '../errors.ts'
+import { ConfigError, DataError } from '../errors.ts'
 import type { MetricName, ProblemType } from '../metrics/task-metrics.ts'
-import type { Example } from './examples.ts'
+import type { ExampleOf, Task } from './examples.ts'
 
-/** The parts of a data set: `validation` is the official development part, `test` is there where it has labels. */
-export type PartName = 'train' | 'validation' | 'test'
+/**
+ * The parts of a data set: `validation` is the official development part (of MNLI the matched one), `test` is there where
+ * it has labels.
+ */
+export type PartName = 'train' | 'validation' | 'test' | 'validationMismatched'
 
 /** What is known of a data set beside its rows. */
-export interface DatasetInfo {
+export interface DatasetInfo<T extends Task = 'text-classification'> {
   name: string
-  task: 'text-classification'
-  problemType: ProblemType
-  /** Label names in official order (the order of the indices); undefined for regression. */
+  task: T
+  /** What the labels of texts are; undefined for the other tasks. */
+  problemType: T extends 'text-classification' ? ProblemType : undefined
+  /** Label names in official order (the order of the indices); undefined for regression and texts to be written. */
   labels: readonly string[] | undefined
   /** Whether every example has a `pair`. */
   pair: boolean
@@ -28,14 +32,17 @@ export interface DatasetInfo {
 }
 
 /** A data set in memory. A part that is not there is undefined. */
-export interface Dataset {
-  train: Example[] | undefined
-  validation: Example[] | undefined
-  test: Example[] | undefined
+export interface Dataset<T extends Task = 'text-classification'> {
+  train: ExampleOf[T][] | undefined
+  validation: ExampleOf[T][] | undefined
+  test: ExampleOf[T][] | undefined
   /** MNLI only: the development part of other genres than the training part's. */
-  validationMismatched?: Example[] | undefined
-  info: DatasetInfo
+  validationMismatched?: ExampleOf[T][] | undefined
+  info: DatasetInfo<T>
 }
+
+/** A data set of whichever task. */
+export type AnyDataset = { [T in Task]: Dataset<T> }[Task]
 
 /** What to do with rows that are not as they should be. */
 export interface DatasetOptions {
@@ -44,12 +51,33 @@ export interface DatasetOptions {
    * `error` refuses the first.
    */
   malformed?: 'error' | 'skip' | undefined
+  /**
+   * Reuters-21578 only. Which topics are labels: those of `training` (unless given), or those that documents of `both` parts
+   * have (R90 in ModApte).
+   */
+  topics?: 'training' | 'both' | undefined
 }
 
 /** A data set that can be loaded by name. */
-export interface DatasetEntry {
+export interface DatasetEntry<T extends Task = Task> {
   name: string
-  load(dir: string, options: DatasetOptions): Promise<Dataset>
+  task: T
+  load(dir: string, options: DatasetOptions): Promise<Dataset<T>>
+}
+
+/**
+ * A data set that has to be of a task.
+ *
+ * @throws ConfigError where it is of another.
+ */
+export function requireTask<T extends Task>(dataset: AnyDataset, task: T): Dataset<T> {
+  const { name, task: own } = dataset.info
+  if (own === task) return dataset as Dataset<T>
+  throw new ConfigError(
+    'DATA_TASK',
+    `${name}: expected a data set for ${task}, got one for ${own}; take a data set or a task that fits the other`,
+    { key: 'task', name, task: own },
+  )
 }
 
 /**
@@ -57,7 +85,7 @@ export interface DatasetEntry {
  *
  * @throws DataError naming the file that is missing.
  */
-export function requirePart(dataset: Dataset, part: PartName): Example[] {
+export function requirePart<T extends Task>(dataset: Dataset<T>, part: PartName): ExampleOf[T][] {
   const examples = dataset[part]
   if (examples !== undefined) return examples
   const { name, folder, missing } = dataset.info

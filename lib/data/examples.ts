@@ -15,6 +15,35 @@ export interface Example extends TextInput {
   label: Label
 }
 
+/** A sentence for token classification: words, and one label a word (BIO2 where labels mark entities). */
+export interface TokenExample {
+  tokens: readonly string[]
+  labels: readonly string[]
+}
+
+/** A text to be written: after a prompt the one completion to learn, or several of which any would be right (references). */
+export type GenerationExample =
+  | { prompt: string; completion: string }
+  | { prompt: string; completions: readonly string[] }
+
+/** What one example is, by task. */
+export interface ExampleOf {
+  'text-classification': Example
+  'token-classification': TokenExample
+  'text-generation': GenerationExample
+}
+
+export type Task = keyof ExampleOf
+
+export const tasks: readonly Task[] = ['text-classification', 'token-classification', 'text-generation']
+
+/** What is predicted for, by task. */
+export interface InputOf {
+  'text-classification': TextInput
+  'token-classification': { tokens: readonly string[] }
+  'text-generation': { prompt: string }
+}
+
 /** What a user may hand over row by row: an array, any iterable, an async iterable. */
 export type Rows<T> = Iterable<T> | AsyncIterable<T>
 

@@ -1,4 +1,6 @@
 import type { MetricName, ProblemType } from '../metrics/task-metrics.ts'
+import type { PartName } from './dataset.ts'
+import type { PartFiles } from './dataset-parts.ts'
 
 /** A column by the name in the header, or by its place from 0 where there is no header. */
 export type GlueColumn = string | number
@@ -11,14 +13,12 @@ export interface GlueFile {
   text: GlueColumn
   pair?: GlueColumn | undefined
   label: GlueColumn
+  /** What a user should know before trusting the numbers. */
+  caution?: string | undefined
 }
 
-/** A part: the first of the alternatives whose files are all there is read, its files one after the other. */
-export interface GluePart {
-  /** Rows of the official part. */
-  rows: number
-  alternatives: readonly (readonly GlueFile[])[]
-}
+/** Files that hold a part. */
+export type GluePart = PartFiles<GlueFile>
 
 /** One task of GLUE. */
 export interface GlueTask {
@@ -26,10 +26,8 @@ export interface GlueTask {
   problemType: ProblemType
   labels?: readonly string[] | undefined
   metrics: readonly MetricName[]
-  parts: Record<'train' | 'validation', GluePart> & Partial<Record<GluePartName, GluePart>>
+  parts: Record<'train' | 'validation', GluePart> & Partial<Record<PartName, GluePart>>
 }
-
-export type GluePartName = 'train' | 'validation' | 'test' | 'validationMismatched'
 
 /** The same columns in files of other names. */
 function files(columns: Omit<GlueFile, 'name'>, ...names: string[]): GlueFile[] {
@@ -44,6 +42,13 @@ const rte = { text: 'sentence1', pair: 'sentence2', label: 'label' }
 const qnli = { text: 'question', pair: 'sentence', label: 'label' }
 const qqp = { text: 'question1', pair: 'question2', label: 'is_duplicate' }
 const mnli = { text: 'sentence1', pair: 'sentence2', label: 'gold_label' }
+// 1,000 pairs, the index as label.
+const mnliSample = {
+  text: 'text1',
+  pair: 'text2',
+  label: 'label',
+  caution: 'a sample of MNLI with altered text, not for a figure to report',
+}
 // The original STS benchmark: no header, and two source columns more in some rows.
 const stsTest = { fields: [7, 9], text: 5, pair: 6, label: 4 }
 
@@ -51,7 +56,7 @@ const stsTest = { fields: [7, 9], text: 5, pair: 6, label: 4 }
  * GLUE's tasks, by GLUE's own file names and by those of the sources they were made from. Labels are in the order of
  * their indices; where the files hold names, in alphabetical order.
  */
-export const glueTasks: readonly GlueTask[] = [
+export const glueTasks = [
   {
     name: 'cola',
     problemType: 'single-label',
@@ -138,14 +143,10 @@ export const glueTasks: readonly GlueTask[] = [
     parts: {
       train: {
         rows: 392702,
-        // The second is a sample of 1,000 pairs with altered text and the index as label, for tests of the format.
-        alternatives: [
-          files(mnli, 'train.tsv'),
-          files({ text: 'text1', pair: 'text2', label: 'label' }, 'mnli_clare_1000.tsv'),
-        ],
+        alternatives: [files(mnli, 'train.tsv'), files(mnliSample, 'mnli_clare_1000.tsv')],
       },
       validation: { rows: 9815, alternatives: [files(mnli, 'dev_matched.tsv')] },
       validationMismatched: { rows: 9832, alternatives: [files(mnli, 'dev_mismatched.tsv')] },
     },
   },
-]
+] as const satisfies readonly GlueTask[]

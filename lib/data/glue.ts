@@ -1,55 +1,33 @@
 import { type BidoraError, DataError, FormatError } from '../errors.ts'
 import type { Dataset, DatasetEntry, DatasetOptions } from './dataset.ts'
 import { type Folder, fileIn, findFolder } from './dataset-folder.ts'
+import { type LoadedPart, loadParts, tolerated } from './dataset-parts.ts'
 import { checkText, type Example, type Label, show } from './examples.ts'
-import {
-  type GlueColumn,
-  type GlueFile,
-  type GluePart,
-  type GluePartName,
-  type GlueTask,
-  glueTasks,
-} from './glue-tasks.ts'
+import { type GlueColumn, type GlueFile, type GluePart, type GlueTask, glueTasks } from './glue-tasks.ts'
 import { raggedRow, type Row } from './rows.ts'
 import { parseScore } from './score.ts'
 import { readTsv } from './tsv.ts'
 
 /** GLUE's tasks by name. Labels are as the files have them: 0 and 1, or names; scores are numbers from 0 to 5. */
-export const glueEntries: readonly DatasetEntry[] = glueTasks.map(task => ({
+export const glueEntries = glueTasks.map(task => ({
   name: task.name,
-  load: (dir, options) => loadTask(task, dir, options),
-}))
-
-interface LoadedPart {
-  examples: Example[]
-  warnings: string[]
-  partial: boolean
-}
+  task: 'text-classification' as const,
+  load: (dir: string, options: DatasetOptions) => loadTask(task, dir, options),
+})) satisfies readonly DatasetEntry[]
 
 async function loadTask(task: GlueTask, dir: string, options: DatasetOptions): Promise<Dataset> {
   const folder = await findFolder(dir, task.name)
-  const loaded: Partial<Record<GluePartName, LoadedPart>> = {}
-  const missing: Partial<Record<GluePartName, string>> = {}
-  for (const [name, part] of Object.entries(task.parts) as [GluePartName, GluePart][]) {
-    const files = part.alternatives.find(each => each.every(file => fileIn(folder, file.name) !== undefined))
-    if (files === undefined) missing[name] = fileNames(part)
-    else loaded[name] = await loadPart(task, part, files, folder, options)
-  }
-  const parts = Object.values(loaded)
-  if (parts.length === 0) {
-    throw new DataError(
-      'DATA_FOLDER',
-      `${folder.path}: expected files of ${task.name} (${missing.train}), got ${folder.names.slice(0, 8).join(', ') || 'none'}; put them there`,
-      { folder: folder.path, name: task.name },
-    )
-  }
+  const load = (files: readonly GlueFile[], part: GluePart) => loadPart(task, part, files, folder, options)
   // A test part with labels is more than most of GLUE has; without one a data set is whole.
-  const needed = (['train', 'validation'] as const).filter(name => missing[name] !== undefined)
+  const loaded = await loadParts<'text-classification', GlueFile>(task.name, folder, task.parts, load, {
+    spare: ['test'],
+  })
+  const { parts, missing, partial, warnings } = loaded
   return {
-    train: loaded.train?.examples,
-    validation: loaded.validation?.examples,
-    test: loaded.test?.examples,
-    ...(task.parts.validationMismatched && { validationMismatched: loaded.validationMismatched?.examples }),
+    train: parts.train,
+    validation: parts.validation,
+    test: parts.test,
+    ...(task.parts.validationMismatched && { validationMismatched: parts.validationMismatched }),
     info: {
       name: task.name,
       task: 'text-classification',
@@ -57,22 +35,13 @@ async function loadTask(task: GlueTask, dir: string, options: DatasetOptions): P
       labels: task.labels,
       pair: task.parts.train.alternatives[0]![0]!.pair !== undefined,
       metrics: task.metrics,
-      partial: needed.length > 0 || parts.some(part => part.partial),
-      warnings: [
-        ...parts.flatMap(part => part.warnings),
-        ...needed.map(name => `${task.name}: no ${name} part in ${folder.path} (${missing[name]})`),
-      ],
+      partial,
+      warnings,
       notes: [],
       folder: folder.path,
       missing,
     },
   }
-}
-
-/** `a and b (or c)` */
-function fileNames(part: GluePart): string {
-  const [first, ...others] = part.alternatives.map(files => files.map(file => file.name).join(' and '))
-  return first + others.map(other => ` (or ${other})`).join('')
 }
 
 async function loadPart(
@@ -81,7 +50,7 @@ async function loadPart(
   files: readonly GlueFile[],
   folder: Folder,
   options: DatasetOptions,
-): Promise<LoadedPart> {
+): Promise<LoadedPart<Example>> {
   const examples: Example[] = []
   const problems: BidoraError[] = []
   for (const file of files) {
@@ -96,20 +65,12 @@ async function loadPart(
           problems.push(error)
         }
       }
-      if (problems.length > 0 && (options.malformed === 'error' || problems.length > tolerated(part))) throw problems[0]
+      if (problems.length > tolerated(part, options)) throw problems[0]
     }
   }
-  const rows = examples.length + problems.length
-  const names = files.map(file => file.name).join(' and ')
   const warnings = problems.map(problem => `${problem.message} [skipped]`)
-  const partial = rows < part.rows
-  if (partial) warnings.push(`${task.name}: ${names} holds ${rows} of the official ${part.rows} rows`)
-  return { examples, warnings, partial }
-}
-
-/** Few rows of GLUE's own files are malformed; where many are, it is another file. */
-function tolerated(part: GluePart): number {
-  return Math.max(10, part.rows / 1000)
+  for (const { name, caution } of files) if (caution !== undefined) warnings.push(`${task.name}: ${name} is ${caution}`)
+  return { examples, rows: examples.length + problems.length, warnings }
 }
 
 /** The fields of a row that make an example. */

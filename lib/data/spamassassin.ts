@@ -11,10 +11,11 @@ const testSize = 1000
 const corpusSize = 6046
 
 /** The SpamAssassin public mail corpus, for the demo. */
-export const spamassassinEntry: DatasetEntry = {
+export const spamassassinEntry = {
   name: 'spamassassin',
-  load: async dir => loadSpamAssassin((await findFolder(dir, 'spamassassin')).path),
-}
+  task: 'text-classification',
+  load: async (dir: string) => loadSpamAssassin((await findFolder(dir, 'spamassassin')).path),
+} as const satisfies DatasetEntry
 
 /**
  * Reads the corpus from the folder that holds its five folders of mails. A mail is its subject and the text of its body;

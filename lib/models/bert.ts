@@ -7,18 +7,26 @@ import { positionsFromZero } from './embeddings.ts'
 import { Pooler } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
 import { EncoderModel } from './encoder-model.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
 
-/** The encoder with its pooler. */
-export class BertModel extends EncoderModel {
-  readonly pooler: Pooler
-
+/** The encoder alone. */
+export class BertEncoder extends EncoderModel {
   constructor(config: EncoderConfig, placement: Placement = {}) {
     super(config, placement, {
       positions: { lookUp: positionsFromZero },
       maxLength: config.maxPositionEmbeddings,
     })
+  }
+}
+
+/** The encoder with its pooler. */
+export class BertModel extends BertEncoder {
+  readonly pooler: Pooler
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement)
     this.pooler = new Pooler(config, placement)
   }
 }
@@ -50,12 +58,31 @@ export class BertForSequenceClassification extends SequenceClassifier {
   }
 }
 
+/** Logits of every token. */
+export class BertForTokenClassification extends TokenClassifier {
+  readonly bert: BertEncoder
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement)
+    this.bert = new BertEncoder(config, placement)
+  }
+
+  protected override get body(): BertEncoder {
+    return this.bert
+  }
+}
+
 /** How checkpoints of `model_type` bert are read. */
 export const bert: ModelFamily = {
   modelType: 'bert',
   prefix: 'bert',
   architecture: 'BertForSequenceClassification',
   create: (config, placement) => new BertForSequenceClassification(config, placement),
+  tokenClassifier: {
+    architecture: 'BertForTokenClassification',
+    ignorable: [/^bert\.pooler\./],
+    create: (config, placement) => new BertForTokenClassification(config, placement),
+  },
   defaults: {
     vocabSize: 30522,
     hiddenSize: 768,

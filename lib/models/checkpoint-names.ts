@@ -10,7 +10,7 @@ export interface NamePlan {
 }
 
 /** Heads of this and of other tasks; a new head replaces them all. */
-const heads = /^(classifier|pre_classifier|qa_outputs|score)\./
+const heads = /^(classifier|pre_classifier|qa_outputs|score|lm_head)\./
 
 /**
  * Translates the names of a checkpoint into paths of a model. Besides the rule of `toModulePath` there are exactly these
@@ -21,7 +21,7 @@ const heads = /^(classifier|pre_classifier|qa_outputs|score)\./
  */
 export function planNames(
   names: Iterable<string>,
-  family: ModelFamily,
+  family: Pick<ModelFamily, 'prefix' | 'ignorable' | 'renamed'>,
   newHead: boolean,
   unused: readonly RegExp[] = [],
 ): NamePlan {

@@ -5,9 +5,17 @@ import { activationNames } from '../nn/index.ts'
 /** What the outputs of a classifier mean. */
 export type ProblemType = 'single-label' | 'regression' | 'multi-label'
 
-/** Sizes and switches of an encoder with its head, as read from `config.json` (whose names are in snake_case). */
-export interface EncoderConfig {
+/** What the configuration of every model says, as read from `config.json` (whose names are in snake_case). */
+export interface ModelConfig {
   readonly modelType: string
+  readonly initializerRange: number
+  /** Names of a classifier's outputs in order, one for a regression. */
+  readonly labels: readonly string[]
+  readonly problemType: ProblemType
+}
+
+/** Sizes and switches of an encoder with its head. */
+export interface EncoderConfig extends ModelConfig {
   readonly vocabSize: number
   readonly hiddenSize: number
   readonly numHiddenLayers: number
@@ -19,12 +27,8 @@ export interface EncoderConfig {
   readonly classifierDropout: number | undefined
   readonly maxPositionEmbeddings: number
   readonly typeVocabSize: number
-  readonly initializerRange: number
   readonly layerNormEps: number
   readonly padTokenId: number | undefined
-  /** Names of the outputs in order, one for a regression. */
-  readonly labels: readonly string[]
-  readonly problemType: ProblemType
 }
 
 /** What a field must be, in words and as a test. */
@@ -79,6 +83,9 @@ const fields = {
 /** Default of every field, as transformers has it for the model type. */
 export type ConfigDefaults = Readonly<Record<keyof typeof fields, number | string | null>>
 
+/** A switch that changes the arithmetic and is not implemented: key on disk, allowed values, what the other values mean. */
+export type Switch = readonly [key: string, allowed: (value: unknown) => boolean, meaning: string]
+
 /** A field that one family has, with what transformers assumes where a file leaves it out. */
 export interface OwnField {
   readonly check: Check
@@ -106,8 +113,7 @@ export function realNames({ names = {}, own = {} }: FamilyFields): string[] {
   return Object.entries(checks).flatMap(([key, check]) => (isReal(check) ? (nameOnDisk(key, names) ?? []) : []))
 }
 
-/** Switches that change the arithmetic and are not implemented: key on disk, allowed values, what the other values mean. */
-const switches: readonly (readonly [key: string, allowed: (value: unknown) => boolean, meaning: string])[] = [
+const switches: readonly Switch[] = [
   ['position_embedding_type', value => value === 'absolute', 'relative positions'],
   ['is_decoder', value => value === false, 'a decoder'],
   ['add_cross_attention', value => value === false, 'cross-attention'],
@@ -139,34 +145,62 @@ export function readEncoderConfig(
   where: string,
   { names = {}, own = {} }: FamilyFields = {},
 ): EncoderConfig {
+  const ofOwn = (key: keyof OwnField) => Object.fromEntries(Object.entries(own).map(([name, one]) => [name, one[key]]))
+  const ownOnDisk = Object.keys(own).map(toDiskName)
+  const form = {
+    fields: { ...fields, ...ofOwn('check') } as Readonly<Record<string, Check>>,
+    defaults: { ...defaults, ...ofOwn('default') },
+    switches: switches.filter(([key]) => !ownOnDisk.includes(key)),
+    names,
+    where,
+  }
+  return readConfig(json, form, (values, problems) => {
+    const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
+    if (hiddenSize! % numAttentionHeads! !== 0) {
+      const [width, heads] = [nameOnDisk('hiddenSize', names), nameOnDisk('numAttentionHeads', names)]
+      problems.push(`${width}: expected a multiple of ${heads} ${numAttentionHeads}, got ${hiddenSize}`)
+    }
+    if (padTokenId !== undefined && padTokenId >= vocabSize!) {
+      problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)
+    }
+  })
+}
+
+/** What a model type's config.json holds; `where` names the file. */
+export interface ConfigForm {
+  readonly fields: Readonly<Record<string, Check>>
+  readonly defaults: Readonly<Record<string, unknown>>
+  readonly switches: readonly Switch[]
+  /** Names on disk that follow no rule; null: there is no such field, it always is its default. */
+  readonly names?: FamilyFields['names']
+  readonly where: string
+}
+
+/**
+ * Reads the fields of a form, and the labels that every model has; `check` adds what is wrong between fields.
+ *
+ * @throws ConfigError that lists every wrong field together.
+ */
+export function readConfig<Config extends ModelConfig>(
+  json: JsonObject,
+  { fields, defaults, switches, names, where }: ConfigForm,
+  check: (values: Record<string, unknown>, problems: string[]) => void,
+): Config {
   const problems: string[] = []
   for (const [key, allowed, meaning] of switches) {
     const value = json[key]
     if (value === undefined || value === null || allowed(value)) continue
-    if (Object.keys(own).some(field => toDiskName(field) === key)) continue
     problems.push(`${key} ${JSON.stringify(value)} (${meaning}) is not supported`)
   }
   const values: Record<string, unknown> = {}
-  const common = Object.entries(fields).map(([key, check]) => {
-    const fallback: unknown = defaults[key as keyof typeof fields]
-    return [key, { check: check as Check, default: fallback }] as const
-  })
-  for (const [key, { check, default: fallback }] of Object.entries({ ...Object.fromEntries(common), ...own })) {
+  for (const [key, [expected, passes]] of Object.entries(fields)) {
     const onDisk = nameOnDisk(key, names)
-    const value = onDisk === null || json[onDisk] === undefined ? fallback : json[onDisk]
-    const [expected, passes] = check
+    const value = onDisk === null || json[onDisk] === undefined ? defaults[key] : json[onDisk]
     if (onDisk !== null && !passes(value))
       problems.push(`${onDisk}: expected ${expected}, got ${JSON.stringify(value)}`)
     values[key] = value ?? undefined
   }
-  const { hiddenSize, numAttentionHeads, padTokenId, vocabSize } = values as Record<string, number>
-  if (hiddenSize! % numAttentionHeads! !== 0) {
-    const [width, heads] = [nameOnDisk('hiddenSize', names), nameOnDisk('numAttentionHeads', names)]
-    problems.push(`${width}: expected a multiple of ${heads} ${numAttentionHeads}, got ${hiddenSize}`)
-  }
-  if (padTokenId !== undefined && padTokenId >= vocabSize!) {
-    problems.push(`pad_token_id: expected a token below vocab_size ${vocabSize}, got ${padTokenId}`)
-  }
+  check(values, problems)
   const labels = readLabels(json, problems)
   const problemType = readProblemType(json.problem_type, labels.length, problems)
   if (problems.length > 0) {
@@ -175,7 +209,7 @@ export function readEncoderConfig(
       problems,
     })
   }
-  return { ...values, modelType: String(json.model_type), labels, problemType } as unknown as EncoderConfig
+  return { ...values, modelType: String(json.model_type), labels, problemType } as unknown as Config
 }
 
 /** `id2label` in order; what it leaves out has the names that transformers gives. */

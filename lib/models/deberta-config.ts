@@ -1,5 +1,13 @@
 import { ConfigError } from '../errors.ts'
-import { type Check, type EncoderConfig, flag, knownActivation, optionalProbability, probability, size } from './config.ts'
+import {
+  type Check,
+  type EncoderConfig,
+  flag,
+  knownActivation,
+  optionalProbability,
+  probability,
+  size,
+} from './config.ts'
 import type { ModelFamily } from './family.ts'
 
 /** What a DeBERTa has beside the common fields. */
@@ -85,7 +93,8 @@ export function checkSizes(config: DebertaConfig): void {
     throw new ConfigError('MODEL_CONFIG', `deberta-v2: expected ${expected}; use another model or correct the file`)
   }
   const headDim = hiddenSize / numAttentionHeads
-  if ((attentionHeadSize ?? headDim) !== headDim) refuse(`an attention_head_size of ${headDim}, got ${attentionHeadSize}`)
+  if ((attentionHeadSize ?? headDim) !== headDim)
+    refuse(`an attention_head_size of ${headDim}, got ${attentionHeadSize}`)
   if ((poolerHiddenSize ?? hiddenSize) !== hiddenSize)
     refuse(`a pooler_hidden_size of ${hiddenSize}, got ${poolerHiddenSize}`)
   if (convKernelSize > 0 && hiddenSize % convGroups !== 0)

@@ -131,5 +131,8 @@ export class DisentangledSelfAttention extends Module {
 
 /** The most negative number of a type, which stands for a hidden score: a query that sees nothing has even weights. */
 function lowest(dtype: DType): number {
-  return { float64: -Number.MAX_VALUE, bfloat16: -3.3895313892515355e38, float16: -65504 }[dtype as string] ?? -3.4028234663852886e38
+  return (
+    { float64: -Number.MAX_VALUE, bfloat16: -3.3895313892515355e38, float16: -65504 }[dtype as string] ??
+    -3.4028234663852886e38
+  )
 }

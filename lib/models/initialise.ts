@@ -1,4 +1,4 @@
-import { Embedding, init, LayerNorm, Linear, type Module, type Placement } from '../nn/index.ts'
+import { Conv1D, Embedding, init, LayerNorm, Linear, type Module, type Placement } from '../nn/index.ts'
 import { empty, to } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
@@ -16,16 +16,19 @@ export interface StartsItself {
  */
 export function initialise(
   model: Module,
-  options: { std: number; placement: Placement; wanted?: (path: string) => boolean },
+  options: { std: number | ((path: string) => number); placement: Placement; wanted?: (path: string) => boolean },
 ): string[] {
   const { std, placement, wanted = () => true } = options
   const created: string[] = []
+  const made = new Set<Tensor>() // one that modules share is drawn once
   for (const [path, module] of model.namedModules()) {
-    for (const [name, start] of startsOf(module, std)) {
+    for (const [name, start] of startsOf(module, typeof std === 'number' ? std : std(path))) {
       const parameterPath = `${path}.${name}`
-      if (!wanted(parameterPath)) continue
-      const shape = (module as unknown as Record<string, Tensor>)[name]!.shape
-      model.setTensor(parameterPath, place(start(empty(shape)), placement))
+      const old = (module as unknown as Record<string, Tensor>)[name]!
+      if (made.has(old) || !wanted(parameterPath)) continue
+      const tensor = place(start(empty(old.shape)), placement)
+      made.add(tensor)
+      model.setTensor(parameterPath, tensor)
       created.push(parameterPath)
     }
   }
@@ -39,6 +42,11 @@ function startsOf(module: Module, std: number): [name: string, start: Start][] {
   const normal: Start = tensor => init.normal(tensor, { std })
   if ('starts' in module) return Object.entries((module as Module & StartsItself).starts)
   if (module instanceof Linear) return [['weight', normal], ...(module.bias ? [['bias', zero] as [string, Start]] : [])]
+  if (module instanceof Conv1D)
+    return [
+      ['weight', normal],
+      ['bias', zero],
+    ]
   if (module instanceof LayerNorm)
     return [
       ['weight', tensor => init.constant(tensor, 1)],

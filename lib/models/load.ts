@@ -1,20 +1,20 @@
 import { join } from 'node:path'
 import { ConfigError, FormatError } from '../errors.ts'
 import { type Checkpoint, type JsonObject, openCheckpoint, readJsonObject, toDiskName } from '../io/index.ts'
-import { compareState, describeMismatch, type Placement, stateOf } from '../nn/index.ts'
+import { compareState, describeMismatch, type Module, type Placement, stateOf } from '../nn/index.ts'
 import { to } from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
 import { planNames } from './checkpoint-names.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { defaultLabels, type EncoderConfig, type ProblemType, readEncoderConfig } from './config.ts'
-import type { ModelFamily } from './family.ts'
+import { defaultLabels, type EncoderConfig, type ModelConfig, type ProblemType } from './config.ts'
 import { initialise } from './initialise.ts'
-import { familyOf } from './registry.ts'
+import { familyOf, type HeadTask, headOf, readConfigOf, startStdOf } from './registry.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
 /** Options of `loadModel`. */
 export interface LoadModelOptions extends Placement {
-  /** Only text classification (which includes regression and several labels at once) so far. */
-  task?: 'text-classification'
+  /** `text-classification` unless told: one row of logits a text (a regression and several labels at once too), or one a token. */
+  task?: HeadTask
   /**
    * Where the head comes from. 'checkpoint' demands that it is there in full; 'new' starts it at random from the
    * environment's generator and leaves out one that is there.
@@ -29,6 +29,7 @@ export interface LoadModelOptions extends Placement {
   copy?: boolean
 }
 
+const headTasks: readonly HeadTask[] = ['text-classification', 'token-classification']
 const floatingDtypes: readonly DType[] = ['float64', 'float32', 'bfloat16', 'float16']
 
 /**
@@ -39,15 +40,21 @@ const floatingDtypes: readonly DType[] = ['float64', 'float32', 'bfloat16', 'flo
  * @example const model = loadModel('./all-MiniLM-L6-v2', { head: 'new', labels: ['ham', 'spam'] })
  * @throws ConfigError for a model or a setting that is not supported, FormatError for a checkpoint that does not fit.
  */
-export function loadModel(folder: string, options: LoadModelOptions = {}): SequenceClassifier {
+export function loadModel(folder: string, options: LoadModelOptions & { task: 'token-classification' }): TokenClassifier
+export function loadModel(
+  folder: string,
+  options?: LoadModelOptions & { task?: 'text-classification' },
+): SequenceClassifier
+export function loadModel(folder: string, options?: LoadModelOptions): SequenceClassifier | TokenClassifier
+export function loadModel(folder: string, options: LoadModelOptions = {}): SequenceClassifier | TokenClassifier {
   const { task = 'text-classification', head = 'checkpoint', pooler = 'checkpoint' } = options
-  if (task !== 'text-classification') {
+  if (!headTasks.includes(task)) {
     throw new ConfigError(
       'TASK',
-      `loadModel: expected the task text-classification, got ${task}; others are not there yet`,
+      `loadModel: expected a task of ${headTasks.join(', ')}, got ${task}; take one of them`,
       {
         key: 'task',
-        allowed: ['text-classification'],
+        allowed: headTasks,
       },
     )
   }
@@ -55,10 +62,11 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const file = join(folder, 'config.json')
   const json = readJsonObject(file)
   const family = familyOf(json.model_type, file)
-  if (head === 'checkpoint') requireHead(json, family, file)
-  const config = withHead(readEncoderConfig(json, family.defaults, file, family), options, folder)
+  const own = headOf(family, task, file)
+  if (head === 'checkpoint') requireHead(json, own.architecture, file)
+  const config = withHead(readConfigOf(family, json, file), options, folder) as EncoderConfig
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
-  const unused = family.unusedBy?.(config)
+  const unused = [...own.ignorable, ...(family.unusedBy?.(config) ?? [])]
   const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new', unused)
 
   const isNew = (path: string) =>
@@ -68,7 +76,7 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
-  const model = family.create(config, { ...placement, device: 'meta' }) // shapes only
+  const model = own.create(config, { ...placement, device: 'meta' }) // shapes only
   try {
     requireFit(model, kept, checkpoint, isNew)
     for (const [path, name] of kept) model.setTensor(path, placed(checkpoint.tensor(name), placement))
@@ -86,16 +94,24 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
  *
  * @throws ConfigError for a model or a setting that is not supported.
  */
-export function createModel(config: JsonObject, placement: Placement = {}): SequenceClassifier {
+export function createModel(
+  config: JsonObject,
+  placement: Placement & { task: 'token-classification' },
+): TokenClassifier
+export function createModel(config: JsonObject, placement?: Placement): SequenceClassifier
+export function createModel(
+  config: JsonObject,
+  { task = 'text-classification', ...placement }: Placement & { task?: HeadTask } = {},
+): SequenceClassifier | TokenClassifier {
   const family = familyOf(config.model_type, 'createModel')
   const where = checkPlacement(placement)
-  const read = readEncoderConfig(config, family.defaults, 'createModel', family)
-  const model = family.create(read, { ...where, device: 'meta' })
-  initialise(model, { std: read.initializerRange, placement: where })
+  const read = readConfigOf(family, config, 'createModel')
+  const model = headOf(family, task, 'createModel').create(read as EncoderConfig, { ...where, device: 'meta' })
+  initialise(model, { std: startStdOf(family, read), placement: where })
   return model.train(false)
 }
 
-function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
+export function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
   if (floatingDtypes.includes(dtype)) return { dtype, device }
   throw new ConfigError('DTYPE', `loadModel: expected a dtype of ${floatingDtypes.join(', ')}, got ${dtype}`, {
     key: 'dtype',
@@ -104,19 +120,19 @@ function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Requi
 }
 
 /** A head of another task may have the same names and shapes, so the checkpoint's own word counts. */
-function requireHead(json: JsonObject, family: ModelFamily, file: string): void {
+function requireHead(json: JsonObject, architecture: string, file: string): void {
   const named = json.architectures
-  if (!Array.isArray(named) || named.length === 0 || named.includes(family.architecture)) return
+  if (!Array.isArray(named) || named.length === 0 || named.includes(architecture)) return
   throw new ConfigError(
     'NO_HEAD',
-    `${file}: expected architectures with ${family.architecture}, got ${named.join(', ')}: the checkpoint has no head for ` +
+    `${file}: expected architectures with ${architecture}, got ${named.join(', ')}: the checkpoint has no head for ` +
       "this task; ask for a new one (head: 'new') and train it",
-    { key: 'architectures', allowed: [family.architecture], got: named },
+    { key: 'architectures', allowed: [architecture], got: named },
   )
 }
 
 /** The configuration with the labels and the problem that the caller names. */
-function withHead(config: EncoderConfig, options: LoadModelOptions, folder: string): EncoderConfig {
+function withHead(config: ModelConfig, options: LoadModelOptions, folder: string): ModelConfig {
   const refuse = (problem: string) => {
     throw new ConfigError('LABELS', `loadModel: ${folder}: ${problem}`, { key: 'labels' })
   }
@@ -142,8 +158,8 @@ function withHead(config: EncoderConfig, options: LoadModelOptions, folder: stri
 }
 
 /** Every name, shape and dtype of the checkpoint against the model, in one error. */
-function requireFit(
-  model: SequenceClassifier,
+export function requireFit(
+  model: Module,
   sources: ReadonlyMap<string, string>,
   checkpoint: Checkpoint,
   isNew: (path: string) => boolean,
@@ -170,10 +186,10 @@ function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return /^(classifier|preClassifier)(\.|$)/.test(path)
+  return /^(classifier|preClassifier|score)(\.|$)/.test(path)
 }
 
-function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
+export function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
   if (tensor.dtype === placement.dtype && tensor.device === placement.device) return tensor
   const moved = to(tensor, placement)
   tensor.dispose()

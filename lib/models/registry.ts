@@ -1,12 +1,28 @@
 import { ConfigError } from '../errors.ts'
+import type { JsonObject } from '../io/index.ts'
+import type { Placement } from '../nn/index.ts'
 import { bert } from './bert.ts'
+import type { SequenceClassifier } from './classifier.ts'
+import { type EncoderConfig, type ModelConfig, readEncoderConfig } from './config.ts'
 import { debertaV2 } from './deberta-v2.ts'
 import { distilbert } from './distilbert.ts'
 import { esm } from './esm.ts'
 import type { ModelFamily } from './family.ts'
+import { gpt2 } from './gpt2.ts'
 import { roberta } from './roberta.ts'
+import type { TokenClassifier } from './token-classifier.ts'
 
-const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm, debertaV2]
+const families: readonly ModelFamily[] = [bert, roberta, distilbert, esm, debertaV2, gpt2]
+
+/** What the head of a model is for. */
+export type HeadTask = 'text-classification' | 'token-classification'
+
+/** How one head of a family is named, made and read. */
+export interface FamilyHead {
+  readonly architecture: string
+  readonly ignorable: readonly RegExp[]
+  create(config: EncoderConfig, placement: Placement): SequenceClassifier | TokenClassifier
+}
 
 /** The model types that can be loaded. */
 export const modelTypes: readonly string[] = families.map(family => family.modelType)
@@ -31,12 +47,38 @@ export function familyOf(modelType: unknown, where: string): ModelFamily {
   )
 }
 
-/** The layers that are adapted unless said otherwise, as PEFT chooses them. */
-export function defaultTargets(modelType: string): readonly string[] {
-  return families.find(family => family.modelType === modelType)?.targetModules ?? ['query', 'value']
+/**
+ * The configuration of a model of this family; `where` names the file.
+ *
+ * @throws ConfigError that lists every wrong field together.
+ */
+export function readConfigOf(family: ModelFamily, json: JsonObject, where: string): ModelConfig {
+  return family.readConfig?.(json, where) ?? readEncoderConfig(json, family.defaults!, where, family)
 }
 
-/** The modules that train in full beside adapters, where those of the usual names are not all. */
-export function defaultHead(modelType: string): readonly string[] | undefined {
-  return families.find(family => family.modelType === modelType)?.trainedInFull
+/** Standard deviation of the new weights of a layer. */
+export function startStdOf(family: ModelFamily, config: ModelConfig): (path: string) => number {
+  return path => family.startStd?.(config, path) ?? config.initializerRange
+}
+
+/** What adapters take and what trains in full beside them, where nothing else is said: names on disk, as PEFT's defaults. */
+export function tuningDefaults(modelType: string): { targetModules: readonly string[]; head?: readonly string[] } {
+  const { targetModules = ['query', 'value'], head } = familyOf(modelType, 'tuningDefaults')
+  return { targetModules, ...(head ? { head } : {}) }
+}
+
+/**
+ * The head of a family for a task; what it ignores beside the family's names.
+ *
+ * @throws ConfigError where the family has none.
+ */
+export function headOf(family: ModelFamily, task: HeadTask, where: string): FamilyHead {
+  if (task === 'text-classification') return { ...family, ignorable: [] }
+  if (family.tokenClassifier) return family.tokenClassifier
+  const allowed = families.filter(({ tokenClassifier }) => tokenClassifier).map(({ modelType }) => modelType)
+  throw new ConfigError(
+    'TASK',
+    `${where}: expected a model_type of ${allowed.join(', ')} for ${task}, got ${family.modelType}; use another model`,
+    { key: 'task', allowed, got: family.modelType },
+  )
 }

@@ -8,6 +8,7 @@ import type { EncoderConfig } from './config.ts'
 import type { PositionLookup } from './embeddings.ts'
 import type { ModelFamily } from './family.ts'
 import { EncoderModel } from './encoder-model.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 // "RoBERTa: A Robustly Optimized BERT Pretraining Approach", as transformers' modeling_roberta.py computes it.
 
@@ -85,12 +86,31 @@ export class RobertaForSequenceClassification extends SequenceClassifier {
   }
 }
 
+/** Logits of every token. */
+export class RobertaForTokenClassification extends TokenClassifier {
+  readonly roberta: RobertaModel
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement)
+    this.roberta = new RobertaModel(config, placement)
+  }
+
+  protected override get body(): RobertaModel {
+    return this.roberta
+  }
+}
+
 /** How checkpoints of `model_type` roberta are read. */
 export const roberta: ModelFamily = {
   modelType: 'roberta',
   prefix: 'roberta',
   architecture: 'RobertaForSequenceClassification',
   create: (config, placement) => new RobertaForSequenceClassification(config, placement),
+  tokenClassifier: {
+    architecture: 'RobertaForTokenClassification',
+    ignorable: [],
+    create: (config, placement) => new RobertaForTokenClassification(config, placement),
+  },
   defaults: {
     vocabSize: 50265,
     hiddenSize: 768,

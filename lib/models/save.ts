@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { ArgumentError } from '../errors.ts'
 import { type JsonObject, toDiskName, weightsFile, writeJson, writeSafetensors } from '../io/index.ts'
 import { compareState, describeMismatch, stateOf } from '../nn/index.ts'
+import { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { type EncoderConfig, nameOnDisk, problemTypeOnDisk, realNames } from './config.ts'
+import { type EncoderConfig, type ModelConfig, nameOnDisk, problemTypeOnDisk, realNames } from './config.ts'
 import type { ModelFamily } from './family.ts'
-import { familyOf } from './registry.ts'
+import { familyOf, headOf } from './registry.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 /**
  * Saves a model as a Hugging Face checkpoint (`config.json`, `model.safetensors`) that plain transformers loads. Fields
@@ -14,17 +16,20 @@ import { familyOf } from './registry.ts'
  *
  * @throws ArgumentError for a model whose parameters are not those of its architecture, as one with adapters.
  */
-export function saveModel(model: SequenceClassifier, folder: string): void {
+export function saveModel(model: SequenceClassifier | TokenClassifier | CausalLanguageModel, folder: string): void {
   const { config } = model
   const family = familyOf(config.modelType, 'saveModel')
-  const plain = family.create(config, { device: 'meta' })
+  const task = model instanceof TokenClassifier ? 'token-classification' : 'text-classification'
+  const isLanguage = model instanceof CausalLanguageModel
+  const { architecture, create } = isLanguage ? family.languageModel! : headOf(family, task, 'saveModel')
+  const plain = create(config as EncoderConfig, { device: 'meta' })
   const state = stateOf(model)
   const mismatch = compareState(plain, state)
   plain.dispose()
   if (mismatch) {
     throw new ArgumentError(
       'NOT_PLAIN',
-      `saveModel: expected the parameters of ${family.architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
+      `saveModel: expected the parameters of ${architecture}, got ${describeMismatch(mismatch)}; merge the adapters first`,
       { ...mismatch },
     )
   }
@@ -32,13 +37,20 @@ export function saveModel(model: SequenceClassifier, folder: string): void {
   const named = new Map([...state].map(([path, tensor]) => [toDiskName(path), tensor]))
   writeSafetensors(join(folder, weightsFile), named, { format: 'pt' })
   const dtype = [...state.values()][0]!.dtype
-  const onDisk = configOnDisk(model.origin?.config ?? {}, config, family, dtype)
+  const head = isLanguage ? {} : headOnDisk(config)
+  const onDisk = {
+    ...configOnDisk(model.origin?.config ?? {}, config, family, dtype),
+    architectures: [architecture],
+    ...head,
+    // It says what one row of logits a text means.
+    ...(task === 'token-classification' ? { problem_type: null } : {}),
+  }
   writeJson(join(folder, 'config.json'), onDisk, { reals: realNames(family) })
 }
 
 /** The configuration in the words of transformers; `dtype` is the key of its version 5, `torch_dtype` of those before. */
-function configOnDisk(origin: JsonObject, config: EncoderConfig, family: ModelFamily, dtype: string): JsonObject {
-  const { labels, problemType, ...rest } = config
+function configOnDisk(origin: JsonObject, config: ModelConfig, family: ModelFamily, dtype: string): JsonObject {
+  const { labels: _labels, problemType: _problem, ...rest } = config
   // id2label says how many there are; an old count beside it would contradict it.
   const { num_labels: _, ...kept } = origin
   const fields = Object.entries(rest).flatMap(([key, value]) => {
@@ -50,9 +62,13 @@ function configOnDisk(origin: JsonObject, config: EncoderConfig, family: ModelFa
   return {
     ...kept,
     ...Object.fromEntries(fields),
-    architectures: [family.architecture],
     dtype,
     torch_dtype: dtype,
+  }
+}
+
+function headOnDisk({ labels, problemType }: ModelConfig): JsonObject {
+  return {
     id2label: Object.fromEntries(labels.map((label, index) => [String(index), label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
     problem_type: problemTypeOnDisk(problemType),

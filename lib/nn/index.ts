@@ -3,6 +3,7 @@ export {
   Attention,
   type AttentionContext,
   type AttentionKernel,
+  type AttentionOptions,
   firstTokens,
   mergeHeads,
   sideBySide,
@@ -10,6 +11,7 @@ export {
   type TextRows,
   useAttentionKernel,
 } from './attention.ts'
+export { Conv1D } from './conv1d.ts'
 export { Dropout, type DropoutPlace, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
 export { frozenLinear } from './frozen-linear.ts'

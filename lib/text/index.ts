@@ -1,5 +1,8 @@
+export { ignoredLabel, joinWindows, labelTokens, wordsWithTokens } from './align.ts'
 export { type PadOptions, type PaddedIds, padBatch } from './batch.ts'
 export type { EncodedIds, EncodedText, EncodeOptions, TextInput } from './encode.ts'
+export type { EncodedWords, EncodeWordsOptions, WordWindow } from './encode-words.ts'
 export { type GroupOptions, groupByLength } from './group.ts'
+export { joinWords, type PlacedWord, splitWords } from './split-words.ts'
 export { type FromDirOptions, Tokenizer } from './tokenizer.ts'
 export { type Truncation, type TruncationReport, truncationReport } from './truncation.ts'

@@ -94,6 +94,18 @@ function overrideSettings(parsed: JsonObject, config: JsonObject, family: Family
   return false
 }
 
+/**
+ * The same tokenizer for words that stand alone: one that works on bytes tells the beginning of a word by a space, which
+ * is then to be set before each. Undefined where nothing has to change.
+ */
+export function sourceForWords(files: TokenizerFiles, model: JsonObject): TokenizerSource | undefined {
+  const { parsed, from } = tokenizerSource(files, model)
+  const split = asObject(parsed.pre_tokenizer)
+  const steps = Array.isArray(split?.pretokenizers) ? split.pretokenizers.map(asObject) : [split]
+  const changed = steps.map(step => step?.type === 'ByteLevel' && override(step, 'add_prefix_space', true))
+  return changed.includes(true) ? { json: JSON.stringify(parsed), parsed, from } : undefined
+}
+
 function override(object: JsonObject, key: string, value: unknown): boolean {
   const isSetting = typeof value === 'boolean' || (value === null && key === 'strip_accents')
   if (!isSetting || object[key] === value) return false

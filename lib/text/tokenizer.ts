@@ -9,6 +9,13 @@ import {
   type TextInput,
 } from './encode.ts'
 import {
+  checkSentences,
+  encodeSentences,
+  type EncodedWords,
+  type EncodeWordsOptions,
+  surroundingsOf,
+} from './encode-words.ts'
+import {
   asObject,
   objectOf,
   readModelConfig,
@@ -18,7 +25,7 @@ import {
 } from './files.ts'
 import { fileSettings, folderSettings, type TokenizerSettings } from './settings.ts'
 import { countSpecials, loadLibrary, type NativeTokenizer, openTokenizer } from './library.ts'
-import { tokenizerSource } from './source.ts'
+import { sourceForWords, type TokenizerSource, tokenizerSource } from './source.ts'
 import { declaredTokens, type Role, tokensByRole } from './special-tokens.ts'
 
 export interface FromDirOptions {
@@ -35,6 +42,8 @@ interface Parts {
   settings: TokenizerSettings
   specialTokens: Partial<Record<Role, string>>
   specials: { single: number; pair: number }
+  /** Makes the tokenizer for words that stand alone, where it is another one. */
+  openForWords: () => NativeTokenizer | undefined
 }
 
 /**
@@ -54,6 +63,8 @@ export class Tokenizer {
   readonly #files: TokenizerFiles
   readonly #settings: TokenizerSettings
   readonly #specials: { single: number; pair: number }
+  readonly #openForWords: () => NativeTokenizer | undefined
+  #forWords: NativeTokenizer | undefined
   #vocabSize: number | undefined
 
   /** The folder it was read from. */
@@ -63,11 +74,12 @@ export class Tokenizer {
   /** The token of each part (`cls`, `sep`, `pad`, `mask`, ...) that the tokenizer has. */
   readonly specialTokens: Readonly<Partial<Record<Role, string>>>
 
-  private constructor({ native, files, settings, specialTokens, specials }: Parts) {
+  private constructor({ native, files, settings, specialTokens, specials, openForWords }: Parts) {
     this.#native = native
     this.#files = files
     this.#settings = settings
     this.#specials = specials
+    this.#openForWords = openForWords
     this.dir = files.dir
     this.maxLength = settings.maxLength
     this.specialTokens = specialTokens
@@ -87,21 +99,23 @@ export class Tokenizer {
     const config = objectOf(files, 'tokenizer_config.json') ?? {}
     const source = tokenizerSource(files, model)
     const library = await loadLibrary()
-    const native = openTokenizer(library, source, dir)
     const declared = declaredTokens(config, objectOf(files, 'special_tokens_map.json'))
-    const added = new Set(
-      Array.isArray(source.parsed.added_tokens)
-        ? source.parsed.added_tokens.map(token => asObject(token)?.content)
-        : [],
-    )
-    for (const token of declared.values()) {
-      // A declared token is one token wherever it stands in a text, as in transformers, though tokenizer.json forgot it.
-      if (!token || added.has(token.content) || native.tokenToId(token.content) === null) continue
-      const { content, lstrip, rstrip, singleWord, normalized } = token
-      native.addAddedTokens([
-        new library.AddedToken(content, true, { leftStrip: lstrip, rightStrip: rstrip, singleWord, normalized }),
-      ])
+    const openDeclared = (from: TokenizerSource) => {
+      const opened = openTokenizer(library, from, dir)
+      const added = new Set(
+        Array.isArray(from.parsed.added_tokens) ? from.parsed.added_tokens.map(token => asObject(token)?.content) : [],
+      )
+      for (const token of declared.values()) {
+        // A declared token is one token wherever it stands in a text, as in transformers, though tokenizer.json forgot it.
+        if (!token || added.has(token.content) || opened.tokenToId(token.content) === null) continue
+        const { content, lstrip, rstrip, singleWord, normalized } = token
+        opened.addAddedTokens([
+          new library.AddedToken(content, true, { leftStrip: lstrip, rightStrip: rstrip, singleWord, normalized }),
+        ])
+      }
+      return opened
     }
+    const native = openDeclared(source)
     const specialTokens = tokensByRole(declared, token => native.tokenToId(token) !== null)
     const padId = specialTokens.pad === undefined ? null : native.tokenToId(specialTokens.pad)
     const settings = folderSettings(config, model, padId)
@@ -111,6 +125,10 @@ export class Tokenizer {
       settings: useFileSettings ? fileSettings(settings, source.parsed) : settings,
       specialTokens,
       specials: { single: await countSpecials(native, null), pair: await countSpecials(native, '') },
+      openForWords: () => {
+        const forWords = sourceForWords(files, model)
+        return forWords && openDeclared(forWords)
+      },
     })
   }
 
@@ -131,14 +149,7 @@ export class Tokenizer {
     const { maxLength = this.maxLength, truncation = this.#settings.truncation, addSpecialTokens = true } = options
     checkTruncation(truncation)
     const isPaired = inputs.some(({ pair }) => pair !== undefined)
-    const least = 1 + (addSpecialTokens ? (isPaired ? this.#specials.pair : this.#specials.single) : 0)
-    if (maxLength !== null && (!Number.isSafeInteger(maxLength) || maxLength < least)) {
-      throw new ArgumentError(
-        'text-max-length',
-        `encode: expected maxLength to be a whole number from ${least} (special tokens and one of the text), got ${String(maxLength)}; raise it`,
-        { maxLength, least },
-      )
-    }
+    checkLength('encode', maxLength, addSpecialTokens ? (isPaired ? this.#specials.pair : this.#specials.single) : 0)
     return encodeTexts(this.#native, inputs, {
       maxLength,
       truncation,
@@ -146,6 +157,39 @@ export class Tokenizer {
       addSpecialTokens,
       alignment: options.alignment ?? true,
       signal: options.signal,
+    })
+  }
+
+  /**
+   * Tokenises sentences that are words already, each word by itself, as `is_split_into_words` has it in transformers (and
+   * `add_prefix_space` for byte-level tokenizers). A sentence longer than `maxLength` becomes several windows of whole
+   * words; a single word that is longer is cut.
+   *
+   * @example const [sentence] = await tokenizer.encodeWords([['Ada', 'wrote']], { maxLength: 128, stride: 32 })
+   * @throws ArgumentError for anything but lists of words, and for a `maxLength` or `stride` out of range; AbortError when
+   * the signal stops it.
+   */
+  async encodeWords(
+    sentences: readonly (readonly string[])[],
+    options: EncodeWordsOptions = {},
+  ): Promise<EncodedWords[]> {
+    checkSentences(sentences)
+    const { maxLength = this.maxLength, stride = 0, memo = new Map(), signal } = options
+    checkLength('encodeWords', maxLength, this.#specials.single)
+    if (!Number.isSafeInteger(stride) || stride < 0 || (maxLength !== null && stride >= maxLength)) {
+      throw new ArgumentError(
+        'text-stride',
+        `encodeWords: expected stride to be a whole number from 0 below maxLength (${String(maxLength)}), got ${String(stride)}`,
+        { stride, maxLength },
+      )
+    }
+    this.#forWords ??= this.#openForWords() ?? this.#native
+    return encodeSentences(this.#forWords, sentences, {
+      surroundings: await surroundingsOf(this.#native),
+      maxLength,
+      stride,
+      memo,
+      signal,
     })
   }
 
@@ -226,5 +270,15 @@ function checkTruncation(truncation: unknown): void {
     'text-truncation',
     `encode: expected truncation 'longest_first', 'only_first', 'only_second' or false, got ${JSON.stringify(truncation)}`,
     { truncation, allowed },
+  )
+}
+
+function checkLength(where: string, maxLength: number | null, specials: number): void {
+  const least = 1 + specials
+  if (maxLength === null || (Number.isSafeInteger(maxLength) && maxLength >= least)) return
+  throw new ArgumentError(
+    'text-max-length',
+    `${where}: expected maxLength to be a whole number from ${least} (special tokens and one of the text), got ${String(maxLength)}; raise it`,
+    { maxLength, least },
   )
 }

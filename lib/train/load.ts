@@ -12,9 +12,10 @@ import { ConfigError, FormatError } from '../errors.ts'
 import { isJsonObject, type JsonObject, readJsonObject, SafetensorsFile } from '../io/index.ts'
 import { loadModel } from '../models/index.ts'
 import { Tokenizer } from '../text/index.ts'
-import type { GivenModelSettings, ModelSettings } from './config.ts'
+import type { ModelSettings } from './config.ts'
 import { modelSettings } from './settings.ts'
 import { TunableModel } from './tunable-model.ts'
+import { givenOf } from './tuning.ts'
 import type { LoadOptions } from './types.ts'
 
 type ProblemType = ModelSettings['problemType']
@@ -158,12 +159,6 @@ function settingsOf(
   tuning: TuningSettings,
   { problemType, labels, extra, dtype, threads, device }: Saved,
 ): ModelSettings {
-  const { method } = tuning
   const maxLength = typeof extra.maxLength === 'number' ? extra.maxLength : undefined
-  const given: GivenModelSettings = { method, problemType, labels, maxLength, dtype, threads, device }
-  if (!('targetModules' in tuning)) return modelSettings(given).settings
-  const { rank, loraAlpha, loraDropout, targetModules, magnitudeAxis, detachNorm } = tuning
-  const targets = typeof targetModules === 'string' ? [targetModules] : targetModules
-  const own = method === 'lora' ? {} : { magnitudeAxis, detachNorm }
-  return modelSettings({ ...given, rank, loraAlpha, loraDropout, targetModules: targets, ...own }).settings
+  return modelSettings({ ...givenOf(tuning), problemType, labels, maxLength, dtype, threads, device }).settings
 }

@@ -1,20 +1,14 @@
 import {
   type AdaptedLinear,
   adaptedLayers,
+  attachedAdapters,
   orthogonality,
   trainableParameters,
   type TuningSettings,
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { autocast, narrowFrozenProducts } from '../autograd/index.ts'
-import {
-  type Batch,
-  defaultHead,
-  defaultTargets,
-  packBatch,
-  type SequenceClassifier,
-  toBatch,
-} from '../models/index.ts'
+import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
 import { to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
@@ -47,6 +41,7 @@ export class TunableModel {
   /** The loss that is trained on; a training may put another in its place. */
   objective: Objective
   readonly #layers: readonly AdaptedLinear[]
+  readonly #adapters: ReadonlySet<Tensor>
 
   /** @param classifier Made ready already: adapters attached, all else frozen. */
   constructor(parts: Pick<TunableModel, 'classifier' | 'tokenizer' | 'settings' | 'tuning' | 'labels'>) {
@@ -60,6 +55,8 @@ export class TunableModel {
     const { lower, upper } = trainableParameters(parts.classifier)
     this.trainable = [...lower, ...upper]
     this.#layers = [...adaptedLayers(parts.classifier).values()]
+    const attached = [...attachedAdapters(parts.classifier).values()]
+    this.#adapters = new Set(attached.flatMap(layer => layer.adapterParameters()))
   }
 
   get parameters(): { trainable: number; total: number } {
@@ -80,7 +77,7 @@ export class TunableModel {
 
   /** Whether a parameter belongs to no adapter. */
   isHead(parameter: Tensor): boolean {
-    return !this.#layers.some(layer => layer.adapterParameters().includes(parameter))
+    return !this.#adapters.has(parameter)
   }
 
   train(mode: boolean): void {
@@ -124,22 +121,4 @@ export class TunableModel {
   dispose(): void {
     this.classifier.dispose()
   }
-}
-
-/** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings, modelType: string): TuningSettings {
-  const {
-    method,
-    rank,
-    loraAlpha,
-    loraDropout,
-    targetModules = defaultTargets(modelType),
-    magnitudeAxis,
-    detachNorm,
-  } = settings
-  const head = defaultHead(modelType)
-  const trained = head ? { head } : {}
-  if (method === 'full' || method === 'bitfit' || method === 'head') return { method, ...trained }
-  const common = { method, rank, loraAlpha, loraDropout, targetModules, ...trained }
-  return method === 'lora' ? common : { ...common, magnitudeAxis, detachNorm }
 }

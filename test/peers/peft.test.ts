@@ -15,11 +15,10 @@ import {
 import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
-  defaultHead,
-  defaultTargets,
   loadModel,
   saveModel,
   type SequenceClassifier,
+  tuningDefaults,
 } from '../../lib/models/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
@@ -106,10 +105,15 @@ describe('real PEFT and transformers', function () {
     )
     return model
   }
-  const adapter = { rank: 3, loraAlpha: 5, targetModules: ['query', 'value', 'intermediate.dense'] }
+  const shared = { targetModules: ['query', 'value', 'intermediate.dense'] }
+  const adapter = { rank: 3, loraAlpha: 5, ...shared }
   const loadable: [string, TuningSettings][] = [
     ['lora', { method: 'lora', ...adapter }],
+    ['rslora', { method: 'rslora', ...adapter }],
     ['dora', { method: 'dora', ...adapter }],
+    ['vera', { ...shared, method: 'vera', rank: 7, projectionPrngKey: 3 }],
+    ['fourierft', { ...shared, method: 'fourierft', nFrequency: 30, scaling: 20, randomLocSeed: 4 }],
+    ['vera without its projections', { ...shared, method: 'vera', rank: 7, saveProjection: false, dInitial: 0.5 }],
     ['bidora, axis out', { method: 'bidora', ...adapter }],
     ['bidora, every linear layer', { method: 'bidora', ...adapter, targetModules: 'all-linear' }],
     ['bidora, by expression', { method: 'bidora', ...adapter, targetModules: String.raw`.*\.(query|key)` }],
@@ -172,8 +176,7 @@ describe('real PEFT and transformers', function () {
     it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
       const base = join(root, 'test/golden/encoders', kind, 'model')
       const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
-      const head = defaultHead(modelType)
-      const targetModules = defaultTargets(modelType)
+      const { targetModules, head } = tuningDefaults(modelType)
       const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
       const model = trained(base, settings)
       const where = join(folder, 'adapter')
@@ -188,9 +191,15 @@ describe('real PEFT and transformers', function () {
   }
 
   it('PEFT and we agree on an adapter that PEFT saved', () => {
-    for (const name of ['bert-dora', 'roberta-lora']) {
-      const base = join(root, 'test/golden/models', name.replace(/-.*/, '-gelu'), 'model')
-      const where = join(root, 'test/golden/peft', name)
+    for (const name of [
+      'peft/bert-dora',
+      'peft/roberta-lora',
+      'baselines/bert-rslora',
+      'baselines/roberta-vera',
+      'baselines/bert-fourierft',
+    ]) {
+      const base = join(root, 'test/golden/models', name.replace(/.*\/(.*)-.*/, '$1-gelu'), 'model')
+      const where = join(root, 'test/golden', name)
       const { status, answer, errors } = ask('load_adapter.py', where, inputsFile, '--base', base)
       assert.equal(status, 0, errors)
       const model = loadModel(base)

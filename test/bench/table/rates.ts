@@ -5,7 +5,14 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Dataset, type Example, loadDataset, requirePart, stratifiedSplit } from '../../../lib/data/index.ts'
+import {
+  type Dataset,
+  type Example,
+  loadDataset,
+  requirePart,
+  requireTask,
+  stratifiedSplit,
+} from '../../../lib/data/index.ts'
 import type { FitOptions } from '../../../lib/train/index.ts'
 import { type CellData, trainAndScore } from './cell.ts'
 import { type Cell, planCells, root } from './plan.ts'
@@ -25,7 +32,7 @@ async function main(): Promise<void> {
   const [method = '', dataset = '', rates = ''] = positionals
   const [planned] = planCells({ methods: [method], datasets: [dataset], seeds: [0] })
   if (!planned || rates === '') throw new Error('rates: expected METHOD DATASET RATE[,RATE...]')
-  const data = innerSplit(await loadDataset(dataset, values.data), planned)
+  const data = innerSplit(requireTask(await loadDataset(dataset, values.data), 'text-classification'), planned)
   for (const rate of rates.split(',').map(Number)) {
     const result = await trainAndScore(withRates(planned, rate, values.upper), data, Number(values.threads))
     const { metrics, settings, seconds } = result

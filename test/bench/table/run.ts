@@ -5,7 +5,7 @@
 // several can run beside each other on parts of the table.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Dataset, loadDataset } from '../../../lib/data/index.ts'
+import { type Dataset, loadDataset, requireTask } from '../../../lib/data/index.ts'
 import { keyOf, runCell } from './cell.ts'
 import { planCells, root } from './plan.ts'
 import { appendResult, findResult, readResults, resultsFile } from './results.ts'
@@ -50,7 +50,8 @@ async function main(): Promise<void> {
       break
     }
     try {
-      const data = loaded.get(cell.dataset.name) ?? (await loadDataset(cell.dataset.name, values.data))
+      const { name: dataset } = cell.dataset
+      const data = loaded.get(dataset) ?? requireTask(await loadDataset(dataset, values.data), 'text-classification')
       loaded.set(cell.dataset.name, data)
       const result = await runCell(cell, data, { threads, limit })
       appendResult(file, result)

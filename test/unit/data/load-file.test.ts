@@ -348,19 +348,9 @@ describe('a file of the user', () => {
       }
     })
 
-    it('in formats and for tasks of later versions', async () => {
-      for (const name of ['a.parquet', 'a.conll', 'a.conll.gz']) {
-        await refuse(name, 'x', {}, 'DATA_FORMAT', /comes in a later version; convert the file to jsonl/)
-      }
+    it('in formats that are unknown', async () => {
       for (const name of ['a.xlsx', 'a', 'a.json'])
-        await refuse(name, 'x', {}, 'DATA_FORMAT', /expected a file named \.jsonl, \.csv or \.tsv/)
-      await refuse(
-        'a.csv',
-        'x',
-        { task: 'token-classification' },
-        'DATA_TASK',
-        /got 'token-classification', whose files come in a later version/,
-      )
+        await refuse(name, 'x', {}, 'DATA_FORMAT', /expected a file named \.jsonl, \.csv, \.tsv or \.conll/)
       await refuse('a.csv', 'x', { quoting: false }, 'DATA_QUOTING', /leave quoting on/)
       assert.equal(formatOf('/data.d/train.JSONL.gz'), 'jsonl')
     })

@@ -9,13 +9,13 @@ import { readJsonObject, readSafetensors, toDiskName, writeJson, writeSafetensor
 import {
   type Batch,
   createModel,
+  type EncoderConfig,
   loadModel,
   packBatch,
   type SequenceClassifier,
   saveModel,
   toBatch,
-  defaultHead,
-  defaultTargets,
+  tuningDefaults,
   useGradientCheckpointing,
 } from '../../../lib/models/index.ts'
 import { crossEntropy, stateOf } from '../../../lib/nn/index.ts'
@@ -47,7 +47,7 @@ const largest = (values: readonly Tensor[]) => Math.max(...values.map(value => N
 for (const [name, { config, dropping, encoder, foreign }] of Object.entries(familyConfigs)) {
   describe(`models: ${name}`, () => {
     const modelType = String(config.model_type)
-    const [targetModules, head] = [defaultTargets(modelType), defaultHead(modelType)]
+    const { targetModules, head } = tuningDefaults(modelType)
     let folder: string
     beforeEach(() => {
       manualSeed(5)
@@ -124,7 +124,7 @@ for (const [name, { config, dropping, encoder, foreign }] of Object.entries(fami
             const { logits, hiddenStates } = model.forward(batch, { hiddenStates: true })
             const alone = model.forward(batch)
             assert.equal(alone.hiddenStates, undefined)
-            assert.equal(hiddenStates!.length, model.config.numHiddenLayers + 1)
+            assert.equal(hiddenStates!.length, (model.config as EncoderConfig).numHiddenLayers + 1)
             assert.ok(largest([alone.logits.sub(logits)]) <= 1e-13 * largest([logits]))
           }
         }),
@@ -186,7 +186,7 @@ for (const [name, { config, dropping, encoder, foreign }] of Object.entries(fami
         lower.flatMap(([path]) => (/\.lora[AB]$/.test(path) ? [] : [toDiskName(path)])).toSorted(),
         encoder.head.toSorted(),
       )
-      assert.equal(upper.length, targetModules.length * model.config.numHiddenLayers)
+      assert.equal(upper.length, targetModules.length * (model.config as EncoderConfig).numHiddenLayers)
       model.dispose()
       const plain = createModel(config)
       assert.equal(findTargets(plain, targetModules, []).length, upper.length)
