@@ -25,9 +25,9 @@ export {
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ModelConfig, ProblemType } from './config.ts'
-export { DebertaV2ForSequenceClassification, DebertaV2Model } from './deberta-v2.ts'
-export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
-export { EsmForSequenceClassification, EsmModel } from './esm.ts'
+export { DebertaV2ForSequenceClassification, DebertaV2ForTokenClassification, DebertaV2Model } from './deberta-v2.ts'
+export { DistilBertForSequenceClassification, DistilBertForTokenClassification, DistilBertModel } from './distilbert.ts'
+export { EsmForSequenceClassification, EsmForTokenClassification, EsmModel } from './esm.ts'
 export { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts'
 export type { GPT2Config } from './gpt2-config.ts'
 export { KeyValueCache } from './key-value-cache.ts'

@@ -62,9 +62,12 @@ export function startStdOf(family: ModelFamily, config: ModelConfig): (path: str
 }
 
 /** What adapters take and what trains in full beside them, where nothing else is said: names on disk, as PEFT's defaults. */
-export function tuningDefaults(modelType: string): { targetModules: readonly string[]; head?: readonly string[] } {
+export function tuningDefaults(
+  modelType: string,
+  task = 'text-classification',
+): { targetModules: readonly string[]; head?: readonly string[] } {
   const { targetModules = ['query', 'value'], head } = familyOf(modelType, 'tuningDefaults')
-  return { targetModules, ...(head ? { head } : {}) }
+  return { targetModules, ...(head && task === 'text-classification' ? { head } : {}) }
 }
 
 /**

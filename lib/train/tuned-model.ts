@@ -223,7 +223,7 @@ export class TunedModel {
 
   #build(labels: LabelSet | undefined): void {
     const { settings } = this.#chosen
-    const { targetModules, ...head } = tuningDefaults(this.info.modelType)
+    const { targetModules, ...head } = tuningDefaults(this.info.modelType, settings.task)
     const tuning = { ...tuningOf({ ...settings, targetModules: settings.targetModules ?? targetModules }), ...head }
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
