@@ -1,3 +1,4 @@
+export { AdaloraLinear, adaloraLayers, type AdaloraSettings, factorOrthogonality, type RankPattern } from './adalora.ts'
 export { AdaptedLinear, type AdapterMethod, type AdapterSettings, scalingOf } from './adapter.ts'
 export { adaptedLayers, attachAdapters, attachedAdapters, detachAdapters } from './attach.ts'
 export { type BidoraLayer, bidoraLinear, mergedWeight } from './bidora.ts'
@@ -13,5 +14,6 @@ export { prepareModel, trainableParameters, type TuningMethod, type TuningSettin
 export { type DirectionLayer, directionNorm, type MagnitudeAxis } from './norm.ts'
 export { orthogonality } from './orthogonality.ts'
 export { type AdapterConfig, isLoraFamily, readAdapterConfig } from './peft-config.ts'
+export { type AllocationSchedule, budgetAt, RankAllocator } from './rank-allocator.ts'
 export { findHead, findTargets, type TargetModules } from './targets.ts'
 export { VeraLinear, type VeraSettings } from './vera.ts'

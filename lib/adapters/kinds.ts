@@ -2,6 +2,7 @@ import type { JsonObject } from '../io/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { ConfigReader } from './config-reader.ts'
+import { adalora, type AdaloraSettings } from './adalora.ts'
 import { fourierft, type FourierSettings } from './fourierft.ts'
 import { vera, type VeraSettings } from './vera.ts'
 
@@ -26,10 +27,11 @@ export interface AdapterKind<S> {
 }
 
 /** What the methods of the table below need to know. */
-export type KindSettings = VeraSettings | FourierSettings
+export type KindSettings = AdaloraSettings | VeraSettings | FourierSettings
 
 /** The methods beside LoRA's family, by name: one file and one line each. */
 const KINDS: { readonly [M in KindSettings['method']]: AdapterKind<Extract<KindSettings, { method: M }>> } = {
+  adalora,
   vera,
   fourierft,
 }

@@ -26,6 +26,7 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * | bidora | loraA, loraB, head | magnitude |
  * | dora | loraA, loraB, magnitude, head | |
  * | lora, rslora | loraA, loraB, head | |
+ * | adalora | loraA, loraE, loraB, head | |
  * | vera | lambdaB, lambdaD, head | |
  * | fourierft | spectrum, head | |
  * | bitfit | every bias, head | |

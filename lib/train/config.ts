@@ -2,7 +2,7 @@
  * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
  * table derive from this table; `settings.ts` checks what a user gives against it.
  */
-import { BASELINE_FIELDS } from './baseline-config.ts'
+import { ALLOCATION_FIELDS, BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
 import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
 import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
@@ -32,28 +32,28 @@ export const MODEL_FIELDS = {
     doc: 'How the model is tuned.',
   }),
   rank: integer({
-    methods: [...ADAPTED, 'vera'],
+    methods: [...ADAPTED, 'adalora', 'vera'],
     default: 8,
     defaults: { vera: 256 },
     min: 1,
-    doc: 'Rank of the low-rank factors.',
+    doc: 'Rank of the low-rank factors; for adalora the mean rank that is left in the end.',
   }),
   loraAlpha: number({
-    methods: ADAPTED,
+    methods: [...ADAPTED, 'adalora'],
     default: 16,
     min: 0,
     above: true,
-    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank).',
+    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank), for adalora loraAlpha / initialRank.',
   }),
   loraDropout: number({
-    methods: [...ADAPTED, 'vera'],
+    methods: [...ADAPTED, 'adalora', 'vera'],
     default: 0,
     min: 0,
     max: 0.99,
     doc: 'Dropout on the input of the low-rank product.',
   }),
   targetModules: list({
-    methods: [...ADAPTED, 'vera', 'fourierft'],
+    methods: [...ADAPTED, 'adalora', 'vera', 'fourierft'],
     defaultText: 'query,value',
     doc: 'Names of the linear layers that are adapted.',
   }),
@@ -93,6 +93,7 @@ export const MODEL_FIELDS = {
 /** Settings of one training, given to `fit`. */
 export const FIT_FIELDS = {
   ...SEARCH_FIELDS,
+  ...ALLOCATION_FIELDS,
   retrainSteps: integer({
     readWith: { retrain: [true] },
     min: 1,

@@ -6,6 +6,7 @@ const NAMES: Readonly<Record<string, string>> = {
   dora: 'DoRA',
   lora: 'LoRA',
   rslora: 'rsLoRA',
+  adalora: 'AdaLoRA',
   vera: 'VeRA',
   fourierft: 'FourierFT',
   full: 'full fine-tuning',

@@ -241,6 +241,13 @@ export function modelSettings(options: GivenModelSettings): ChosenSettings {
       key: 'labels',
     })
   }
+  if (method === 'adalora' && settings.initialRank < settings.rank) {
+    throw new ConfigError(
+      'CONFIG_TOGETHER',
+      `${where}: initialRank must be at least rank (${settings.rank}), which ranks are taken away down to, got ${settings.initialRank}`,
+      { key: 'initialRank' },
+    )
+  }
   return { settings, given: values }
 }
 

@@ -64,6 +64,15 @@ const cases: Case[] = [
     model: { method: 'lora', targetModules: ['all-linear'], loraDropout: 0.1, ...adapted },
   },
   { name: 'rslora', model: { method: 'rslora', ...adapted } },
+  {
+    name: 'adalora',
+    model: { method: 'adalora', initialRank: 5, ...adapted },
+    fit: { tinit: 1, tfinal: 3, deltaT: 2 },
+  },
+  {
+    name: 'adalora, every linear layer, dropout, down to the last step',
+    model: { method: 'adalora', initialRank: 3, targetModules: ['all-linear'], loraDropout: 0.1, ...adapted, rank: 1 },
+  },
   { name: 'vera', model: { method: 'vera', rank: 20 } },
   {
     name: 'vera, several shapes, projections left to the seed, dropout',
@@ -240,6 +249,27 @@ describe('every method, end to end', () => {
     )
   })
 
+  it('adalora: an adapter that has lost ranks trains on, in memory and read again', async () => {
+    const model = await TunedModel.create(here.base, { ...common, method: 'adalora', rank: 2, initialRank: 5 })
+    const before = model.info.parameters.trainable
+    const first = await model.fit(labelled, { ...short, tfinal: 2 })
+    const lost = model.info.parameters.trainable
+    assert.equal(first.parameters.trainable, lost)
+    assert.ok(lost < (before || Infinity))
+    await model.save(join(here.folder, 'adalora-once'))
+    const again = await TunedModel.load(join(here.folder, 'adalora-once'), { device: 'cpu' })
+    assert.equal(again.info.parameters.trainable, lost)
+    for (const each of [model, again]) {
+      await each.fit(labelled, short)
+      assert.equal(each.info.parameters.trainable, lost) // there was nothing more to take
+      await each.save(join(here.folder, 'adalora-twice'))
+      const loaded = await TunedModel.load(join(here.folder, 'adalora-twice'), { device: 'cpu' })
+      assert.deepEqual(await loaded.predict(texts), await each.predict(texts))
+      loaded.dispose()
+      each.dispose()
+    }
+  })
+
   describe('refuses', () => {
     const refused = async (work: () => Promise<unknown>, code: string, sentence: RegExp) => {
       await assert.rejects(work, (error: unknown) => {
@@ -334,6 +364,16 @@ describe('every method, end to end', () => {
       cpSync(here.base, join(here.folder, 'headless'), { recursive: true })
       await refused(() => TunedModel.load(join(here.folder, 'headless')), 'NO_HEAD', /head/)
     })
+
+    it('an allocation of ranks for which there are no steps', () =>
+      withModel({ method: 'adalora', labels: ['ham', 'spam'] }, async model => {
+        for (const more of [{ tinit: 12 }, { tinit: 8, tfinal: 4 }, { tfinal: 11 }])
+          await refused(
+            () => model.fit(labelled, { ...short, ...more }),
+            'CONFIG_TOGETHER',
+            /steps between tinit .* of 12 to take ranks in/,
+          )
+      }))
 
     it('a loss that is no number, naming the step', () =>
       withModel({ method: 'lora' }, model =>

@@ -115,6 +115,13 @@ describe('settings', () => {
   describe('refuses', () => {
     const cases: [string, object, object, string, RegExp][] = [
       [
+        'an initial rank below the one that is to be left',
+        { method: 'adalora', initialRank: 7 },
+        {},
+        'CONFIG_TOGETHER',
+        /initialRank must be at least rank \(8\)/,
+      ],
+      [
         "another method's own setting",
         { method: 'lora', projectionPrngKey: 1 },
         {},
