@@ -4,6 +4,7 @@ export { adaptedLayers, attachAdapters, attachedAdapters, detachAdapters } from 
 export { type BidoraLayer, bidoraLinear, mergedWeight } from './bidora.ts'
 export { loadAdapter, type SaveOptions, saveAdapter } from './checkpoint.ts'
 export { forgetConstants } from '../autograd/index.ts'
+export { Bottleneck, type BottleneckKind, type BottleneckSettings } from './bottleneck.ts'
 export { type DoraLayer, doraLinear } from './dora.ts'
 export { FourierLinear, type FourierSettings } from './fourierft.ts'
 export { AdapterLayer } from './layer.ts'

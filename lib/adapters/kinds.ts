@@ -3,6 +3,7 @@ import type { Module } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { adalora, type AdaloraSettings } from './adalora.ts'
+import { bottleneck, type BottleneckSettings } from './bottleneck.ts'
 import { fourierft, type FourierSettings } from './fourierft.ts'
 import { vera, type VeraSettings } from './vera.ts'
 
@@ -27,11 +28,12 @@ export interface AdapterKind<S> {
 }
 
 /** What the methods of the table below need to know. */
-export type KindSettings = AdaloraSettings | VeraSettings | FourierSettings
+export type KindSettings = AdaloraSettings | BottleneckSettings | VeraSettings | FourierSettings
 
 /** The methods beside LoRA's family, by name: one file and one line each. */
 const KINDS: { readonly [M in KindSettings['method']]: AdapterKind<Extract<KindSettings, { method: M }>> } = {
   adalora,
+  adapter: bottleneck,
   vera,
   fourierft,
 }

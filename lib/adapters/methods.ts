@@ -29,6 +29,7 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * | adalora | loraA, loraE, loraB, head | |
  * | vera | lambdaB, lambdaD, head | |
  * | fourierft | spectrum, head | |
+ * | adapter | down, up, head | |
  * | bitfit | every bias, head | |
  * | head | head | |
  * | full | everything | |

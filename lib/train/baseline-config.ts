@@ -1,4 +1,4 @@
-import { boolean, integer, number } from './field.ts'
+import { boolean, choice, integer, number } from './field.ts'
 
 /** Settings of the model that a single one of the methods reads, by the names of PEFT where it has them. Part of `config.ts`. */
 export const BASELINE_FIELDS = {
@@ -36,6 +36,25 @@ export const BASELINE_FIELDS = {
     methods: ['fourierft'],
     default: 150,
     doc: 'What the change of the weight is multiplied by.',
+  }),
+  adapterKind: choice({
+    methods: ['adapter'],
+    values: ['houlsby', 'pfeiffer'],
+    default: 'houlsby',
+    doc: 'Bottlenecks after both halves of each layer (Houlsby) or after the feed-forward half alone (Pfeiffer).',
+  }),
+  reductionFactor: number({
+    methods: ['adapter'],
+    default: 16,
+    min: 1,
+    doc: 'How many times fewer features a bottleneck has than its layer.',
+  }),
+  adapterActivation: choice({
+    methods: ['adapter'],
+    values: ['silu', 'relu', 'gelu', 'tanh'],
+    default: 'silu',
+    defaultWith: { adapterKind: { pfeiffer: 'relu' } },
+    doc: 'Activation within a bottleneck.',
   }),
 } as const
 

@@ -27,7 +27,6 @@ export const MODEL_FIELDS = {
   labels: list({ defaultText: 'found in the training rows', doc: 'Names of the labels, in order.' }),
   method: choice({
     values: METHODS,
-    later: ['adapter'],
     default: 'bidora',
     doc: 'How the model is tuned.',
   }),
@@ -109,7 +108,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { vera: 1e-2, fourierft: 5e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { vera: 1e-2, fourierft: 5e-2, adapter: 1e-3, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),

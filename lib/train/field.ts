@@ -10,6 +10,7 @@ export const METHODS = [
   'adalora',
   'vera',
   'fourierft',
+  'adapter',
   'full',
   'bitfit',
   'head',

@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<string, string>> = {
   fourierft: 'FourierFT',
   full: 'full fine-tuning',
   bitfit: 'BitFit',
+  adapter: 'bottleneck adapters',
   head: 'a new head',
 }
 

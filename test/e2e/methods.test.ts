@@ -20,6 +20,8 @@ const texts = ['the film is free now', 'lunch at noon', { text: 'you win', pair:
 
 interface Case {
   name: string
+  /** Whether no plain model computes the same. */
+  unmergeable?: boolean
   model: ModelOptions
   fit?: FitOptions
   examples?: Example[]
@@ -89,6 +91,8 @@ const cases: Case[] = [
     name: 'fourierft',
     model: { method: 'fourierft', nFrequency: 40, scaling: 20, targetModules: ['value', 'intermediate.dense'] },
   },
+  { name: 'adapter', model: { method: 'adapter', reductionFactor: 4 }, unmergeable: true },
+  { name: 'adapter, pfeiffer', model: { method: 'adapter', adapterKind: 'pfeiffer' }, unmergeable: true },
   { name: 'full', model: { method: 'full' } },
   { name: 'full, regression', model: { method: 'full', problemType: 'regression' }, examples: regression },
   { name: 'bitfit', model: { method: 'bitfit' } },
@@ -112,7 +116,7 @@ describe('every method, end to end', () => {
   oneThread()
   const here = scratch('methods')
 
-  for (const { name, model: options, fit, examples = labelled } of cases) {
+  for (const { name, model: options, fit, examples = labelled, unmergeable = false } of cases) {
     it(`${name}: trains, saves, loads with bit-equal predictions, merges`, async () => {
       const output = join(here.folder, name.replaceAll(/[^a-z0-9]+/g, '-'))
       const model = await TunedModel.create(here.base, { ...common, ...options })
@@ -142,6 +146,12 @@ describe('every method, end to end', () => {
       assert.ok(readFileSync(join(output, 'again', weights)).equals(readFileSync(join(output, 'saved', weights))))
       loaded.dispose()
 
+      if (unmergeable) {
+        await assert.rejects(model.merge(join(output, 'merged')), /which no plain layer can stand for/)
+        assert.ok(!existsSync(join(output, 'merged')))
+        assert.deepEqual(await model.predict(texts), predictions)
+        return model.dispose()
+      }
       const merge = await model.merge(join(output, 'merged'))
       assert.ok(merge.maxRelativeError <= (options.dtype === 'float64' ? 1e-12 : 1e-5), String(merge.maxRelativeError))
       assert.ok(!existsSync(join(output, 'merged', 'adapter_config.json')))

@@ -159,6 +159,16 @@ describe('real PEFT and transformers', function () {
       model.dispose()
     })
 
+    it(`${kind}: PEFT refuses bottleneck adapters`, () => {
+      const settings: TuningSettings = { method: 'adapter' }
+      const model = trained(base, settings)
+      const where = join(folder, 'bottlenecks')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('refuses_adapter.py', where, '--base', base)
+      assert.equal(status, 0, `${errors} ${JSON.stringify(answer)}`)
+      model.dispose()
+    })
+
     for (const magnitudeAxis of ['out', 'in'] as const) {
       it(`${kind}: plain transformers loads our merged model, axis ${magnitudeAxis}`, () => {
         const settings: TuningSettings = { method: 'bidora', ...adapter, magnitudeAxis }

@@ -89,6 +89,16 @@ describe('adapter folders', () => {
       'BIDORA',
     ],
     ['head', { method: 'head' }, 'HEAD'],
+    [
+      'adapter',
+      { method: 'adapter', adapterKind: 'houlsby', reductionFactor: 3, adapterActivation: 'gelu' },
+      'ADAPTER',
+    ],
+    [
+      'adapter, pfeiffer',
+      { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 2, adapterActivation: 'relu' },
+      'ADAPTER',
+    ],
     ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
   ]
   for (const [name, settings, peftType] of kinds) {

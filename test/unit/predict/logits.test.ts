@@ -53,6 +53,8 @@ const tunings: Record<string, TuningSettings> = {
   lora: { method: 'lora', ...settings },
   dora: { method: 'dora', ...settings },
   adalora: { method: 'adalora', initialRank: 6, ...settings },
+  'adapter, houlsby': { method: 'adapter' },
+  'adapter, pfeiffer': { method: 'adapter', adapterKind: 'pfeiffer' },
   vera: { method: 'vera', rank: 20, targetModules: settings.targetModules },
   fourierft: { method: 'fourierft', nFrequency: 60, targetModules: settings.targetModules },
   'bidora, axis out': { method: 'bidora', magnitudeAxis: 'out', ...settings },

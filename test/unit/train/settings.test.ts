@@ -93,6 +93,8 @@ describe('settings', () => {
     assert.equal(fit({}, { lowerLearningRate: 0.25 }).stepSize, 0.25)
     assert.equal(fit({}, { upperBatchSize: 3 }).upperBatchSize, 3)
     assert.equal(fit({}, { hypergradient: 'sama' }).radius, 1)
+    assert.equal(modelSettings({ method: 'adapter' }).settings.adapterActivation, 'silu')
+    assert.equal(modelSettings({ method: 'adapter', adapterKind: 'pfeiffer' }).settings.adapterActivation, 'relu')
     assert.equal(fit({}, { hypergradient: 'sama', radius: 0.5 }).radius, 0.5)
     // A preset's value for what it does not mean is not taken.
     assert.equal(fit({ preset: 'paper' }, { hypergradient: 'sama' }).radius, 1)
@@ -120,6 +122,13 @@ describe('settings', () => {
         {},
         'CONFIG_TOGETHER',
         /initialRank must be at least rank \(8\)/,
+      ],
+      [
+        'a rank for bottlenecks',
+        { method: 'adapter', rank: 4 },
+        {},
+        'CONFIG_METHOD',
+        /method 'adapter' does not read 'rank'/,
       ],
       [
         "another method's own setting",
@@ -152,7 +161,6 @@ describe('settings', () => {
       ['a device of another kind', { device: 'tpu' }, {}, 'CONFIG_VALUE', /'auto', 'cpu', 'cuda' or 'cuda:N'/],
       ['a later task', { task: 'token-classification' }, {}, 'CONFIG_LATER', /comes in a later version/],
       ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
-      ['a later method', { method: 'adapter' }, {}, 'CONFIG_LATER', /comes in a later version/],
       [
         'what the method does not read',
         { method: 'lora' },
