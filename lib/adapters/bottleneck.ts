@@ -1,6 +1,16 @@
 import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
-import { type Activation, activation, Dropout, init, type Layer, LayerNorm, Linear, Module, setLevel } from '../nn/index.ts'
+import {
+  type Activation,
+  activation,
+  Dropout,
+  init,
+  type Layer,
+  LayerNorm,
+  Linear,
+  Module,
+  setLevel,
+} from '../nn/index.ts'
 import { add } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AdapterKind } from './kinds.ts'

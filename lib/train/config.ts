@@ -9,6 +9,8 @@ import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
 const ADAPTED = ['bidora', 'dora', 'lora', 'rslora'] as const
 const DECOMPOSED = ['bidora', 'dora'] as const
+/** What the authors' code does not read. */
+const PUBLISHED = { compat: ['none'] } as const
 const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 
 /** Settings of the model itself, given when it is made (`BiDoRA.fromPretrained`). */
@@ -30,6 +32,12 @@ export const MODEL_FIELDS = {
     default: 'bidora',
     doc: 'How the model is tuned.',
   }),
+  compat: choice({
+    methods: ['bidora'],
+    values: ['none', 'official'],
+    default: 'none',
+    doc: "BiDoRA as published, or as its authors' code runs it: square weights transposed, the whole model trained, no scale, columns normalised, a start with deviation 1, no shuffling, fresh dropout masks in the hypergradient, another AdamW.",
+  }),
   rank: integer({
     methods: [...ADAPTED, 'adalora', 'vera'],
     default: 8,
@@ -38,6 +46,7 @@ export const MODEL_FIELDS = {
     doc: 'Rank of the low-rank factors; for adalora the mean rank that is left in the end.',
   }),
   loraAlpha: number({
+    readWith: PUBLISHED,
     methods: [...ADAPTED, 'adalora'],
     default: 16,
     min: 0,
@@ -57,12 +66,14 @@ export const MODEL_FIELDS = {
     doc: 'Names of the linear layers that are adapted.',
   }),
   magnitudeAxis: choice({
+    readWith: PUBLISHED,
     methods: DECOMPOSED,
     values: ['out', 'in'],
     default: 'out',
     doc: 'One magnitude per output (as DoRA and PEFT) or per input (the letter of the BiDoRA paper).',
   }),
   detachNorm: boolean({
+    readWith: PUBLISHED,
     methods: DECOMPOSED,
     default: false,
     defaults: { dora: true },

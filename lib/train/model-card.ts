@@ -57,7 +57,11 @@ export function modelCard(
 
 /** Whether PEFT can read the adapter. */
 function isPeft({ tuning }: TunableModel): boolean {
-  return 'targetModules' in tuning && !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  return (
+    'targetModules' in tuning &&
+    !('compat' in tuning && tuning.compat === 'official') &&
+    !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  )
 }
 
 function reportLines({ metrics, parameters, steps, seed, time }: FitReport): string[] {

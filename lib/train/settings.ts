@@ -224,6 +224,7 @@ export function modelSettings(options: GivenModelSettings): ChosenSettings {
   const method = (values.get('method') ?? FIELDS.method.default) as Method
   refuseInapplicable(where, values, method)
   const settings = fill(MODEL_KEYS, values, method, new Map()) as unknown as ModelSettings
+  refuseUnread(where, values, settings as unknown as Record<string, unknown>)
   if (settings.problemType === 'regression' && settings.labels !== undefined) {
     throw new ConfigError('CONFIG_METHOD', `${where}: problemType 'regression' has no labels; remove 'labels'`, {
       key: 'labels',
@@ -303,6 +304,7 @@ function refuseTogether(where: string, values: Map<FieldName, unknown>, settings
     throw new ConfigError('CONFIG_TOGETHER', `${where}: ${sentence}`, { key })
   }
   const { search, retrain, folds, directionsFrom, headFrom } = settings
+  if (settings.compat === 'official') refuseBesideOfficial(refuse, settings)
   if (!search && !retrain) refuse('retrain', 'without search and retrain nothing would be trained; give one of them')
   if (folds === 1) return
   if (values.has('lowerFraction'))
@@ -311,4 +313,19 @@ function refuseTogether(where: string, values: Map<FieldName, unknown>, settings
   for (const [key, from] of Object.entries({ directionsFrom, headFrom }))
     if (from === 'searched')
       refuse(key as FieldName, `${folds} folds have no directions in common; take ${key} 'start' or folds 1`)
+}
+
+/** What the authors' code has no other way of doing. */
+function refuseBesideOfficial(refuse: (key: FieldName, sentence: string) => never, settings: Settings): void {
+  const only = {
+    hypergradient: 'finite-difference',
+    round: 'faithful',
+    folds: 1,
+    lengthWindow: 1,
+    rollBack: false,
+  } as const
+  for (const [key, value] of Object.entries(only) as [keyof typeof only, unknown][]) {
+    if (settings[key] !== value)
+      refuse(key, `compat 'official' has ${key} ${show(value)} alone, got ${show(settings[key])}; remove one of both`)
+  }
 }

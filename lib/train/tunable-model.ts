@@ -2,6 +2,8 @@ import {
   type AdaptedLinear,
   adaptedLayers,
   attachedAdapters,
+  OfficialLinear,
+  officialOrthogonality,
   orthogonality,
   trainableParameters,
   type TuningSettings,
@@ -121,7 +123,8 @@ export class TunableModel {
 
   /** The Gram regulariser over all adapted layers. */
   orthogonality(): Tensor {
-    return orthogonality(this.#layers)
+    const official = [...attachedAdapters(this.classifier).values()].filter(layer => layer instanceof OfficialLinear)
+    return official.length > 0 ? officialOrthogonality(official) : orthogonality(this.#layers)
   }
 
   dispose(): void {

@@ -56,6 +56,11 @@ const cases: Case[] = [
     fit: search,
     examples: pairs,
   },
+  {
+    name: 'bidora, compat official',
+    model: { method: 'bidora', compat: 'official', rank: 2 },
+    fit: { ...search, learningRate: 1e-3, lowerLearningRate: 1e-3, upperLearningRate: 1e-3 },
+  },
   { name: 'dora', model: { method: 'dora', ...adapted } },
   {
     name: 'dora, axis in, norm in the graph',

@@ -88,6 +88,11 @@ describe('adapter folders', () => {
       { method: 'dora', ...adapter, magnitudeAxis: 'in', targetModules: '.*(query|dense)' },
       'BIDORA',
     ],
+    [
+      'bidora, compat official',
+      { method: 'bidora', compat: 'official', rank: 2, targetModules: ['query', 'value'], loraDropout: 0.1 },
+      'BIDORA_OFFICIAL',
+    ],
     ['head', { method: 'head' }, 'HEAD'],
     [
       'adapter',

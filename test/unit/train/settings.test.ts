@@ -59,6 +59,8 @@ describe('settings', () => {
     assert.equal(settings.searchSteps, 20_000)
     assert.equal(fit({ preset: 'paper' }, { searchEpochs: 2 }).searchSteps, undefined)
     assert.equal(modelSettings({ method: 'lora', preset: 'paper' }).settings.magnitudeAxis, 'out')
+    const official = fit({ preset: 'paper', compat: 'official' }, {})
+    assert.deepEqual([official.rank, official.adamEpsilon, official.compat], [4, 1e-6, 'official'])
   })
 
   it('every value of a preset is one that its setting accepts', () => {
@@ -123,6 +125,28 @@ describe('settings', () => {
         'CONFIG_TOGETHER',
         /initialRank must be at least rank \(8\)/,
       ],
+      [
+        "what the authors' code does not read",
+        { compat: 'official', loraAlpha: 8 },
+        {},
+        'CONFIG_METHOD',
+        /compat 'official' does not read 'loraAlpha'; remove it or take 'none'/,
+      ],
+      [
+        'the axis, which it does not choose',
+        { compat: 'official', magnitudeAxis: 'in' },
+        {},
+        'CONFIG_METHOD',
+        /compat 'official' does not read 'magnitudeAxis'/,
+      ],
+      [
+        'a hypergradient that it does not have',
+        { compat: 'official' },
+        { hypergradient: 'exact' },
+        'CONFIG_TOGETHER',
+        /compat 'official' has hypergradient 'finite-difference' alone, got 'exact'/,
+      ],
+      ['the switch for another method', { method: 'dora', compat: 'official' }, {}, 'CONFIG_METHOD', /'compat'/],
       [
         'a rank for bottlenecks',
         { method: 'adapter', rank: 4 },
