@@ -119,7 +119,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { vera: 1e-2, fourierft: 5e-2, adapter: 1e-3, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { adalora: 2e-2, vera: 5e-2, fourierft: 1e-1, adapter: 3e-3, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),
