@@ -6,10 +6,12 @@ const NAMES: Readonly<Record<string, string>> = {
   dora: 'DoRA',
   lora: 'LoRA',
   rslora: 'rsLoRA',
+  adalora: 'AdaLoRA',
   vera: 'VeRA',
   fourierft: 'FourierFT',
   full: 'full fine-tuning',
   bitfit: 'BitFit',
+  adapter: 'bottleneck adapters',
   head: 'a new head',
 }
 
@@ -55,7 +57,11 @@ export function modelCard(
 
 /** Whether PEFT can read the adapter. */
 function isPeft({ tuning }: TunableModel): boolean {
-  return 'targetModules' in tuning && !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  return (
+    'targetModules' in tuning &&
+    !('compat' in tuning && tuning.compat === 'official') &&
+    !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  )
 }
 
 function reportLines({ metrics, parameters, steps, seed, time }: FitReport): string[] {

@@ -131,6 +131,7 @@ export class Training implements Learner {
       window: settings.lengthWindow,
       seed: settings.seed,
       name,
+      inOrder: settings.compat === 'official',
     })
   }
 
@@ -146,6 +147,7 @@ export class Training implements Learner {
       clip,
       betas: [settings.adamBeta1, settings.adamBeta2],
       eps: settings.adamEpsilon,
+      form: settings.compat === 'official' ? 'transformers' : 'torch',
       keepsGradients,
     })
   }

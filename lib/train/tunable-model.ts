@@ -2,6 +2,8 @@ import {
   type AdaptedLinear,
   adaptedLayers,
   attachedAdapters,
+  OfficialLinear,
+  officialOrthogonality,
   orthogonality,
   trainableParameters,
   type TuningSettings,
@@ -29,11 +31,12 @@ export class TunableModel {
   readonly classifier: SequenceClassifier
   readonly tokenizer: Tokenizer
   readonly settings: ModelSettings
-  readonly tuning: TuningSettings
+  /** How it was made ready; a training may say more of it (AdaLoRA). */
+  tuning: TuningSettings
   /** Undefined for a regression. */
   readonly labels: LabelSet | undefined
   /** Everything that trains, at whatever level. */
-  readonly trainable: readonly NamedParameter[]
+  trainable: readonly NamedParameter[] = []
   /** Longest text in tokens; `fit` may set another. */
   maxLength: number
   /** What products are computed in; `fit` may set another. */
@@ -41,7 +44,8 @@ export class TunableModel {
   /** The loss that is trained on; a training may put another in its place. */
   objective: Objective
   readonly #layers: readonly AdaptedLinear[]
-  readonly #adapters: ReadonlySet<Tensor>
+  #adapters: ReadonlySet<Tensor> = new Set()
+  #magnitudes: ReadonlySet<unknown> = new Set()
 
   /** @param classifier Made ready already: adapters attached, all else frozen. */
   constructor(parts: Pick<TunableModel, 'classifier' | 'tokenizer' | 'settings' | 'tuning' | 'labels'>) {
@@ -52,11 +56,17 @@ export class TunableModel {
     this.labels = parts.labels
     this.maxLength = parts.settings.maxLength
     this.objective = new Objective({ problemType: parts.settings.problemType })
-    const { lower, upper } = trainableParameters(parts.classifier)
-    this.trainable = [...lower, ...upper]
     this.#layers = [...adaptedLayers(parts.classifier).values()]
-    const attached = [...attachedAdapters(parts.classifier).values()]
+    this.listTrainable()
+  }
+
+  /** Lists anew what trains, where a method has put other tensors in the place of parameters. */
+  listTrainable(): void {
+    const { lower, upper } = trainableParameters(this.classifier)
+    this.trainable = [...lower, ...upper]
+    const attached = [...attachedAdapters(this.classifier).values()]
     this.#adapters = new Set(attached.flatMap(layer => layer.adapterParameters()))
+    this.#magnitudes = new Set(attached.flatMap(layer => ('magnitude' in layer ? [layer.magnitude] : [])))
   }
 
   get parameters(): { trainable: number; total: number } {
@@ -72,7 +82,7 @@ export class TunableModel {
   }
 
   isMagnitude(parameter: Tensor): boolean {
-    return this.#layers.some(layer => layer.magnitude === parameter)
+    return this.#magnitudes.has(parameter)
   }
 
   /** Whether a parameter belongs to no adapter. */
@@ -115,7 +125,8 @@ export class TunableModel {
 
   /** The Gram regulariser over all adapted layers. */
   orthogonality(): Tensor {
-    return orthogonality(this.#layers)
+    const official = [...attachedAdapters(this.classifier).values()].filter(layer => layer instanceof OfficialLinear)
+    return official.length > 0 ? officialOrthogonality(official) : orthogonality(this.#layers)
   }
 
   dispose(): void {

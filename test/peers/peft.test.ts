@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  adaloraLayers,
   adaptedLayers,
   loadAdapter,
   mergeAdapters,
@@ -23,7 +24,7 @@ import {
   tuningDefaults,
 } from '../../lib/models/index.ts'
 import type { Module } from '../../lib/nn/index.ts'
-import { add_, randn } from '../../lib/ops/index.ts'
+import { add_, maskedFill_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
 import { root } from '../parity/golden.ts'
 
@@ -113,10 +114,18 @@ describe('real PEFT and transformers', function () {
   }
   const shared = { targetModules: ['query', 'value', 'intermediate.dense'] }
   const adapter = { rank: 3, loraAlpha: 5, ...shared }
-  const loadable: [string, TuningSettings][] = [
+  const takeRanks = (model: SequenceClassifier) =>
+    [...adaloraLayers(model).values()].forEach((layer, index) => {
+      const taken = tensor([[index % 2 === 0], [false], [index % 3 > 0], [index === 0]], { dtype: 'bool' })
+      noGrad(() => void maskedFill_(layer.loraE, taken, 0))
+      layer.reduce()
+    })
+  const loadable: [string, TuningSettings, ((model: SequenceClassifier) => void)?][] = [
     ['lora', { method: 'lora', ...adapter }],
     ['rslora', { method: 'rslora', ...adapter }],
     ['dora', { method: 'dora', ...adapter }],
+    ['adalora', { ...adapter, method: 'adalora', rank: 2, initialRank: 4 }],
+    ['adalora with ranks taken away', { ...adapter, method: 'adalora', rank: 2, initialRank: 4 }, takeRanks],
     ['vera', { ...shared, method: 'vera', rank: 7, projectionPrngKey: 3 }],
     ['fourierft', { ...shared, method: 'fourierft', nFrequency: 30, scaling: 20, randomLocSeed: 4 }],
     ['vera without its projections', { ...shared, method: 'vera', rank: 7, saveProjection: false, dInitial: 0.5 }],
@@ -127,10 +136,11 @@ describe('real PEFT and transformers', function () {
 
   for (const kind of ['bert-gelu', 'roberta-gelu']) {
     const base = join(root, 'test/golden/models', kind, 'model')
-    for (const [name, settings] of loadable) {
+    for (const [name, settings, change] of loadable) {
       it(`${kind}: PEFT loads our ${name} and gives the same logits, merged too`, () => {
         const model = trained(base, settings)
         const where = join(folder, 'adapter')
+        change?.(model)
         try {
           saveAdapter(where, model, { settings, base })
           const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
@@ -158,6 +168,16 @@ describe('real PEFT and transformers', function () {
       const { status, answer, errors } = ask('refuses_adapter.py', where, '--base', base)
       assert.equal(status, 0, `${errors} ${JSON.stringify(answer)}`)
       assert.match(JSON.stringify(answer), /BIDORA/)
+      model.dispose()
+    })
+
+    it(`${kind}: PEFT refuses bottleneck adapters`, () => {
+      const settings: TuningSettings = { method: 'adapter' }
+      const model = trained(base, settings)
+      const where = join(folder, 'bottlenecks')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('refuses_adapter.py', where, '--base', base)
+      assert.equal(status, 0, `${errors} ${JSON.stringify(answer)}`)
       model.dispose()
     })
 
