@@ -1,4 +1,5 @@
 export { type LogitsOptions, logitsOf, type Precision } from './logits.ts'
 export { PackedLayers } from './packed-layers.ts'
 export { argmax, logSumExp, sigmoid, softmax, softplus } from './scores.ts'
+export { outsideOf, type PredictedEntity, type TaggingContext, toTagging } from './token-classification.ts'
 export { type Prediction, type ProblemType, toPrediction } from './text-classification.ts'
