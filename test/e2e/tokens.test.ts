@@ -117,6 +117,26 @@ describe('tokens, end to end', () => {
     model.dispose()
   })
 
+  it('takes the task of an adapter that PEFT has written from its task_type', async () => {
+    const folder = join(here.folder, 'peft')
+    const model = await TunedModel.create(here.base, { ...common, method: 'lora', ...adapted })
+    await model.fit(examples, { ...short, output: folder })
+    const file = join(folder, 'adapter_config.json')
+    const { bidora: _, ...config } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    writeFileSync(file, JSON.stringify(config))
+    const again = await TunedModel.load(folder, { device: 'cpu' })
+    assert.deepEqual(
+      [again.info.task, again.info.labels],
+      ['token-classification', labels.map((_, at) => `LABEL_${at}`)],
+    )
+    const [got, wanted] = [await again.predict(['free prize']), await model.predict(['free prize'])]
+    assert.deepEqual(
+      got[0]!.labels!.map(label => labels[Number(label.slice(6))]),
+      wanted[0]!.labels,
+    )
+    for (const each of [model, again]) each.dispose()
+  })
+
   it('converts tags of other schemes, in training and in evaluation', async () => {
     const iob1 = examples.map(({ tokens, labels: own }) => ({
       tokens,

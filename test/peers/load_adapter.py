@@ -42,7 +42,8 @@ def main():
         warnings.simplefilter('always')
         config = peft.PeftConfig.from_pretrained(options.adapter)
         base = options.base or config.base_model_name_or_path
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=getattr(torch, options.dtype))
+        auto = transformers.AutoModelForTokenClassification if config.task_type == 'TOKEN_CLS' else transformers.AutoModelForSequenceClassification
+        model = auto.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=getattr(torch, options.dtype))
         model = peft.PeftModel.from_pretrained(model, options.adapter).eval()
     with safe_open(Path(options.adapter) / 'adapter_model.safetensors', 'pt') as file:
         stored, wanted = set(file.keys()), set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))

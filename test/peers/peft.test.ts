@@ -13,7 +13,14 @@ import {
   type TuningSettings,
 } from '../../lib/adapters/index.ts'
 import { noGrad } from '../../lib/autograd/index.ts'
-import { type Batch, loadModel, saveModel, type SequenceClassifier } from '../../lib/models/index.ts'
+import {
+  type Batch,
+  loadModel,
+  saveModel,
+  type HeadTask,
+  type SequenceClassifier,
+  type TokenClassifier,
+} from '../../lib/models/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
 import { root } from '../parity/golden.ts'
@@ -31,8 +38,9 @@ const inputs = {
 }
 
 interface Answer {
-  logits: number[][]
-  merged: number[][]
+  /** [batch, labels], of tokens [batch, seq, labels] */
+  logits: number[][] | number[][][]
+  merged: number[][] | number[][][]
   warnings: string[]
 }
 
@@ -49,7 +57,7 @@ function ask(script: string, ...parameters: string[]): { status: number; answer:
   }
 }
 
-function logitsOf(model: SequenceClassifier): number[][] {
+function logitsOf(model: SequenceClassifier | TokenClassifier): number[][] | number[][][] {
   return scope(() => {
     const batch: Batch = {
       layout: 'padded',
@@ -60,14 +68,13 @@ function logitsOf(model: SequenceClassifier): number[][] {
   })
 }
 
-function assertNear(got: number[][], expected: number[][], tolerance: number): void {
-  const largest = Math.max(...expected.flat().map(Math.abs))
+function assertNear(got: Answer['logits'], expected: Answer['logits'], tolerance: number): void {
+  const [found, wanted] = [got.flat(2) as number[], expected.flat(2) as number[]]
+  const largest = Math.max(...wanted.map(Math.abs))
   assert.equal(got.length, expected.length)
-  expected
-    .flat()
-    .forEach((value, i) =>
-      assert.ok(Math.abs(got.flat()[i]! - value) <= tolerance * largest, `${got.flat()[i]} instead of ${value}`),
-    )
+  wanted.forEach((value, i) =>
+    assert.ok(Math.abs(found[i]! - value) <= tolerance * largest, `${found[i]} instead of ${value}`),
+  )
 }
 
 describe('real PEFT and transformers', function () {
@@ -87,8 +94,8 @@ describe('real PEFT and transformers', function () {
     if (folder) rmSync(folder, { recursive: true })
   })
 
-  const trained = (base: string, settings: TuningSettings): SequenceClassifier => {
-    const model = loadModel(base)
+  const trained = (base: string, settings: TuningSettings, task: HeadTask = 'text-classification') => {
+    const model = loadModel(base, { task })
     prepareModel(model, settings)
     manualSeed(5)
     const { lower, upper } = trainableParameters(model)
@@ -157,6 +164,33 @@ describe('real PEFT and transformers', function () {
         assertNear(answer.logits, adapted, 1e-5)
         merge.finish()
         model.dispose()
+      })
+    }
+  }
+
+  for (const kind of ['bert', 'roberta']) {
+    const base = join(root, 'test/golden/token_models', kind)
+    for (const [name, settings] of loadable.slice(0, 3)) {
+      it(`${kind}, a head for every token: PEFT and transformers load our ${name}, adapter and merged`, () => {
+        const model = trained(base, settings, 'token-classification')
+        const [where, merged] = [join(folder, 'token-adapter'), join(folder, 'token-merged')]
+        try {
+          const logits = logitsOf(model)
+          saveAdapter(where, model, { settings, base, taskType: 'TOKEN_CLS' })
+          const adapted = ask('load_adapter.py', where, inputsFile)
+          assert.equal(adapted.status, 0, adapted.errors)
+          assertNear(adapted.answer.logits, logits, 1e-5)
+          assertNear(adapted.answer.merged, logits, 1e-5)
+          const merge = mergeAdapters(model)
+          saveModel(model, merged)
+          merge.finish()
+          const plain = ask('load_merged.py', merged, inputsFile)
+          assert.equal(plain.status, 0, plain.errors)
+          assertNear(plain.answer.logits, logits, 1e-5)
+        } finally {
+          model.dispose()
+          for (const each of [where, merged]) rmSync(each, { recursive: true, force: true })
+        }
       })
     }
   }
