@@ -1,5 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { collectTaggingInputs, collectTokenExamples, encodeTags, marksEntities, prepareTags } from '../data/index.ts'
+import {
+  collectTaggingInputs,
+  collectTokenExamples,
+  encodeTags,
+  marksEntities,
+  prepareTags,
+} from '../data/token-examples.ts'
 import type { TokenExample } from '../data/examples.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { AbortError, DataError } from '../errors.ts'

@@ -1,4 +1,4 @@
-import { marksEntities } from '../data/index.ts'
+import { marksEntities } from '../data/token-examples.ts'
 import { accuracy, entitiesOf, macroF1, microF1, taggingMetrics } from '../metrics/index.ts'
 import { argmax, logSumExp, outsideOf } from '../predict/index.ts'
 import type { TaskScores } from './task.ts'
