@@ -1,20 +1,21 @@
 import { ArgumentError } from '../errors.ts'
 import { detach, empty, to, zeros } from '../ops/index.ts'
-import { Dropout, init, type Level, type Linear, Module, parameter } from '../nn/index.ts'
+import { Dropout, init, type Level, type Linear, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
 import { forgetConstants } from '../autograd/index.ts'
+import { AdapterLayer } from './layer.ts'
 import { cast, directionNorm, type MagnitudeAxis, wideType } from './norm.ts'
 import { loraLinear } from './lora.ts'
 
 /** Methods that adapt linear layers; their names say how. */
-export type AdapterMethod = 'lora' | 'dora' | 'bidora'
+export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'bidora'
 
 /** How a linear layer is adapted. */
 export interface AdapterSettings {
   method: AdapterMethod
   rank: number
-  /** `scaling = loraAlpha / rank` */
+  /** `scaling = loraAlpha / rank`, for 'rslora' `loraAlpha / sqrt(rank)` (arXiv 2312.03732). */
   loraAlpha: number
   /** Probability of dropout on the input of the low-rank path; default 0. */
   loraDropout?: number
@@ -24,16 +25,21 @@ export interface AdapterSettings {
   detachNorm?: boolean | undefined
 }
 
+/** What the low-rank product is multiplied by: `loraAlpha / rank`, of rsLoRA `loraAlpha / sqrt(rank)`. */
+export function scalingOf({ method, rank, loraAlpha }: Pick<AdapterSettings, 'method' | 'rank' | 'loraAlpha'>): number {
+  return loraAlpha / (method === 'rslora' ? Math.sqrt(rank) : rank)
+}
+
 /** Which level trains the magnitude: in BiDoRA the upper one, in DoRA all is one level. */
 const magnitudeLevel: Record<'dora' | 'bidora', Level> = { dora: 'lower', bidora: 'upper' }
 
 /**
  * A linear layer with an adapter, in the place of the `Linear` it was made from: it keeps that layer's weight and bias,
- * frozen, under their own names, and adds `loraA`, `loraB` and, but for LoRA, `magnitude`. loraA starts
+ * frozen, under their own names, and adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts
  * Kaiming-uniform(a = sqrt 5), loraB at zero and the magnitude at the weight's norms, so that the output is at first that
  * of the layer it replaces. Every parameter says its level.
  */
-export class AdaptedLinear extends Module {
+export class AdaptedLinear extends AdapterLayer {
   readonly method: AdapterMethod
   /** `[out, in]` */
   weight: Tensor
@@ -43,7 +49,7 @@ export class AdaptedLinear extends Module {
   loraA: Tensor
   /** `[out, rank]` */
   loraB: Tensor
-  /** `[out]` or `[in]` by `magnitudeAxis`; null for LoRA. */
+  /** `[out]` or `[in]` by `magnitudeAxis`; null for LoRA and rsLoRA. */
   magnitude: Tensor | null
   readonly scaling: number
   readonly magnitudeAxis: MagnitudeAxis
@@ -55,7 +61,7 @@ export class AdaptedLinear extends Module {
   constructor(linear: Linear, settings: AdapterSettings) {
     super()
     checkSettings(settings)
-    const { method, rank, loraAlpha, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
+    const { method, rank, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
     this.#original = linear
     this.method = method
     this.weight = linear.weight
@@ -68,12 +74,12 @@ export class AdaptedLinear extends Module {
     const start = scope(() => to(init.kaimingUniform(empty([rank, linear.inFeatures]), { a: Math.sqrt(5) }), placement))
     this.loraA = parameter(start, { level: 'lower' })
     this.loraB = parameter(zeros([linear.outFeatures, rank], placement), { level: 'lower' })
-    this.scaling = loraAlpha / rank
+    this.scaling = scalingOf(settings)
     this.magnitudeAxis = magnitudeAxis
     this.detachNorm = detachNorm
     this.dropout = new Dropout(loraDropout)
     this.magnitude =
-      method === 'lora'
+      method === 'lora' || method === 'rslora'
         ? null
         : parameter(
             scope(() => detach(directionNorm(this))),
@@ -94,9 +100,15 @@ export class AdaptedLinear extends Module {
     return this.magnitude ? mergedWeight(this as BidoraLayer) : cast(combinedWeight(this), this.weight.dtype)
   }
 
-  /** What the adapter adds: loraA, loraB and, but for LoRA, the magnitude. */
+  /** What the adapter adds: loraA, loraB and, but for LoRA and rsLoRA, the magnitude. */
   adapterParameters(): Tensor[] {
     return this.magnitude ? [this.loraA, this.loraB, this.magnitude] : [this.loraA, this.loraB]
+  }
+
+  fileTensors(): Record<string, Tensor> {
+    const factors = { 'lora_A.weight': this.loraA, 'lora_B.weight': this.loraB }
+    const suffix = this.magnitudeAxis === 'in' ? '_in' : ''
+    return this.magnitude ? { ...factors, [`lora_magnitude_vector${suffix}`]: this.magnitude } : factors
   }
 
   /** The layer without its adapter; the adapter's own tensors are disposed. */
@@ -125,7 +137,8 @@ function checkSettings({ method, rank, loraAlpha, loraDropout = 0, magnitudeAxis
       got,
     })
   }
-  if (!['lora', 'dora', 'bidora'].includes(method)) refuse('method', "'lora', 'dora' or 'bidora'", method)
+  if (!['lora', 'rslora', 'dora', 'bidora'].includes(method))
+    refuse('method', "'lora', 'rslora', 'dora' or 'bidora'", method)
   if (!(Number.isInteger(rank) && rank > 0)) refuse('rank', 'a whole number above 0', rank)
   if (!(Number.isFinite(loraAlpha) && loraAlpha > 0)) refuse('loraAlpha', 'a number above 0', loraAlpha)
   if (!(loraDropout >= 0 && loraDropout < 1)) refuse('loraDropout', 'a probability from 0 to below 1', loraDropout)

@@ -2,6 +2,7 @@ import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
 import type { Linear, Module } from '../nn/index.ts'
 import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
+import { AdapterLayer } from './layer.ts'
 
 /**
  * Puts adapted layers in the place of linear ones.
@@ -15,6 +16,15 @@ export function attachAdapters(
   targets: readonly (readonly [string, Linear])[],
   settings: AdapterSettings,
 ): Map<string, AdaptedLinear> {
+  return standIn(model, targets, linear => new AdaptedLinear(linear, settings))
+}
+
+/** The same with adapted layers of any method, which `make` makes in the order of the targets. */
+export function standIn<L extends AdapterLayer>(
+  model: Module,
+  targets: readonly (readonly [string, Linear])[],
+  make: (linear: Linear, path: string) => L,
+): Map<string, L> {
   requirePlain('attachAdapters', model)
   const users = new Map<unknown, string[]>()
   for (const [path, module] of model.namedModules()) {
@@ -32,7 +42,7 @@ export function attachAdapters(
   }
   return new Map(
     targets.map(([path, linear]) => {
-      const layer = new AdaptedLinear(linear, settings)
+      const layer = make(linear, path)
       model.setModule(path, layer)
       return [path, layer]
     }),
@@ -41,22 +51,29 @@ export function attachAdapters(
 
 /** @throws ArgumentError for a model that has adapters. */
 export function requirePlain(where: string, model: Module): void {
-  if (adaptedLayers(model).size === 0) return
+  if (attachedAdapters(model).size === 0) return
   throw new ArgumentError(
     'ADAPTER_TWICE',
     `${where}: expected a model without adapters, got one that has some; detach or merge them first`,
   )
 }
 
-/** The adapted layers of a model by path, in the model's order. */
+/** The layers of a model that LoRA, rsLoRA, DoRA or BiDoRA adapt, by path, in the model's order. */
 export function adaptedLayers(model: Module): Map<string, AdaptedLinear> {
   return new Map(
     model.namedModules().filter((entry): entry is [string, AdaptedLinear] => entry[1] instanceof AdaptedLinear),
   )
 }
 
+/** What the adapters of any method stand in, by path, in the model's order. */
+export function attachedAdapters(model: Module): Map<string, AdapterLayer> {
+  return new Map(
+    model.namedModules().filter((entry): entry is [string, AdapterLayer] => entry[1] instanceof AdapterLayer),
+  )
+}
+
 /** Puts the plain layers back and disposes the adapters. What was frozen stays frozen. */
 export function detachAdapters(model: Module): void {
-  for (const [path, layer] of adaptedLayers(model)) model.setModule(path, layer.detach())
+  for (const [path, layer] of attachedAdapters(model)) model.setModule(path, layer.detach())
   model.releaseAll()
 }

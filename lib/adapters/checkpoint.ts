@@ -6,7 +6,8 @@ import { type JsonObject, SafetensorsFile, toDiskName, writeJson, writeSafetenso
 import type { Module } from '../nn/index.ts'
 import { copy_ } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { adaptedLayers, detachAdapters } from './attach.ts'
+import { attachedAdapters, detachAdapters } from './attach.ts'
+import { kindOf, type KindSettings } from './kinds.ts'
 import { prepareModel, type TuningSettings } from './methods.ts'
 import { type AdapterConfig, configFile, peftConfig, readAdapterConfig, tensorsFile } from './peft-config.ts'
 import { findHead, isInside } from './targets.ts'
@@ -52,8 +53,8 @@ export function saveAdapter(
   const tensors = namedTensors(model, settings, head)
   mkdirSync(folder, { recursive: true })
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
-  const shown =
-    'targetModules' in settings ? { ...settings, targetModules: diskTargets(model, settings.targetModules) } : settings
+  const now = (kindOf(settings.method)?.present?.(model, settings as KindSettings) ?? settings) as TuningSettings
+  const shown = 'targetModules' in now ? { ...now, targetModules: diskTargets(model, now.targetModules) } : now
   writeJson(join(folder, configFile), peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName)))
 }
 
@@ -94,15 +95,13 @@ export function loadAdapter(folder: string, model: Module): AdapterConfig {
 }
 
 /** Names in the file of all that an adapter's file holds, with the model's tensors. */
-function namedTensors(model: Module, settings: TuningSettings, head: readonly string[]): Map<string, Tensor> {
+export function namedTensors(model: Module, settings: TuningSettings, head: readonly string[]): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
-  for (const [path, layer] of adaptedLayers(model)) {
-    const name = prefix + toDiskName(path)
-    tensors.set(`${name}.lora_A.weight`, layer.loraA)
-    tensors.set(`${name}.lora_B.weight`, layer.loraB)
-    if (layer.magnitude)
-      tensors.set(`${name}.lora_magnitude_vector${layer.magnitudeAxis === 'in' ? '_in' : ''}`, layer.magnitude)
+  for (const [path, layer] of attachedAdapters(model)) {
+    const name = prefix + toDiskName(layer.filePath(path))
+    for (const [end, tensor] of Object.entries(layer.fileTensors())) tensors.set(`${name}.${end}`, tensor)
   }
+  for (const [name, tensor] of Object.entries(sharedTensors(model, settings))) tensors.set(name, tensor)
   if ('targetModules' in settings && tensors.size === 0) {
     throw new ArgumentError(
       'ADAPTER_NONE',
@@ -114,6 +113,10 @@ function namedTensors(model: Module, settings: TuningSettings, head: readonly st
     if (isBias || head.some(outer => isInside(name, outer))) tensors.set(prefix + toDiskName(name), tensor)
   }
   return tensors
+}
+
+function sharedTensors(model: Module, settings: TuningSettings): Record<string, Tensor> {
+  return kindOf(settings.method)?.sharedTensors?.(model, settings as KindSettings) ?? {}
 }
 
 type Stored = ReadonlyMap<string, { readonly shape: readonly number[] }>
@@ -166,6 +169,6 @@ function listed(kind: string, names: readonly string[]): string[] {
 function diskTargets(model: Module, targets: string | readonly string[]): string | string[] {
   const names = typeof targets === 'string' ? [targets] : targets
   if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear')
-    return [...adaptedLayers(model).keys()].map(toDiskName)
+    return [...attachedAdapters(model).keys()].map(toDiskName)
   return typeof targets === 'string' ? targets : targets.map(toDiskName)
 }

@@ -4,8 +4,10 @@ import { noGrad } from '../autograd/mode.ts'
 import { toDiskName } from '../io/index.ts'
 import { Linear, type Module } from '../nn/index.ts'
 import { scope } from '../tensor/index.ts'
-import type { AdaptedLinear } from './adapter.ts'
-import { adaptedLayers } from './attach.ts'
+import type { AdapterLayer } from './layer.ts'
+import { AdaptedLinear } from './adapter.ts'
+import { attachedAdapters } from './attach.ts'
+import { LinearAdapter } from './linear-adapter.ts'
 
 /** A merged model's way back. */
 export interface Merge {
@@ -19,11 +21,11 @@ export interface Merge {
  * Puts plain linear layers with merged weights in the place of the adapted ones. Every merged weight is made from the
  * frozen one, which is kept until `finish`: nothing is ever divided out again.
  *
- * @throws ArgumentError where the model has no adapter
+ * @throws ArgumentError where the model has no adapter, or one that is no change of a weight
  * @throws TorchError where a merged weight is not finite; the model is then as it was
  */
 export function mergeAdapters(model: Module): Merge {
-  const adapted = adaptedLayers(model)
+  const adapted = new Map([...attachedAdapters(model)].map(([path, layer]) => [path, mergeable(path, layer)]))
   if (adapted.size === 0)
     throw new ArgumentError(
       'ADAPTER_NONE',
@@ -49,7 +51,17 @@ export function mergeAdapters(model: Module): Merge {
   }
 }
 
-function plainLayer(path: string, layer: AdaptedLinear): Linear {
+/** @throws ArgumentError for an adapter that is no change of a weight. */
+function mergeable(path: string, layer: AdapterLayer): AdaptedLinear | LinearAdapter {
+  if (layer instanceof AdaptedLinear || layer instanceof LinearAdapter) return layer
+  throw new ArgumentError(
+    'ADAPTER_NO_MERGE',
+    `mergeAdapters: expected adapters that change weights, got ${layer.describe()} in ${toDiskName(path)}, which no plain layer can stand for; use the adapter as it is`,
+    { path },
+  )
+}
+
+function plainLayer(path: string, layer: AdaptedLinear | LinearAdapter): Linear {
   const weight = noGrad(() =>
     scope(() => {
       const merged = layer.mergedWeight()

@@ -1,16 +1,18 @@
 import { ArgumentError } from '../errors.ts'
 import { type Level, levelOf, type Module, setLevel } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import type { AdaptedLinear, AdapterMethod, AdapterSettings } from './adapter.ts'
-import { attachAdapters, requirePlain } from './attach.ts'
+import type { AdapterMethod, AdapterSettings } from './adapter.ts'
+import { attachAdapters, attachedAdapters, requirePlain } from './attach.ts'
+import { kindOf, type KindSettings } from './kinds.ts'
 import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
 
 /** Ways of tuning a model: which of its parameters train, and at which level. */
-export type TuningMethod = AdapterMethod | 'full' | 'bitfit' | 'head'
+export type TuningMethod = AdapterMethod | KindSettings['method'] | 'full' | 'bitfit' | 'head'
 
 /** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`). */
 export type TuningSettings =
   | (AdapterSettings & { targetModules: TargetModules; head?: readonly string[] })
+  | (KindSettings & { head?: readonly string[] })
   | { method: 'full' | 'bitfit' | 'head'; head?: readonly string[] }
 
 type NamedTensors = [name: string, tensor: Tensor][]
@@ -23,7 +25,9 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * |---|---|---|
  * | bidora | loraA, loraB, head | magnitude |
  * | dora | loraA, loraB, magnitude, head | |
- * | lora | loraA, loraB, head | |
+ * | lora, rslora | loraA, loraB, head | |
+ * | vera | lambdaB, lambdaD, head | |
+ * | fourierft | spectrum, head | |
  * | bitfit | every bias, head | |
  * | head | head | |
  * | full | everything | |
@@ -41,10 +45,8 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
       { method },
     )
   }
-  const targets = 'targetModules' in settings ? findTargets(model, settings.targetModules, head) : []
-  const adapted =
-    'targetModules' in settings ? attachAdapters(model, targets, settings) : new Map<string, AdaptedLinear>()
-  const adapters = new Set([...adapted.values()].flatMap(layer => layer.adapterParameters()))
+  attach(model, settings, head)
+  const adapters = new Set([...attachedAdapters(model).values()].flatMap(layer => layer.adapterParameters()))
   model.requireGrad(false)
   for (const [name, tensor] of model.namedParameters()) {
     const isOwn = adapters.has(tensor)
@@ -57,6 +59,13 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
     tensor.requiresGrad = true
     if (!isOwn) setLevel(tensor, 'lower')
   }
+}
+
+function attach(model: Module, settings: TuningSettings, head: readonly string[]): void {
+  const kind = kindOf(settings.method)
+  if (kind) kind.attach(model, settings as KindSettings, head)
+  else if ('targetModules' in settings)
+    attachAdapters(model, findTargets(model, settings.targetModules, head), settings as AdapterSettings)
 }
 
 /** The parameters of a model that train, with their paths, by level. */

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import { FormatError } from '../errors.ts'
 import { isJsonObject, type JsonObject, readJsonObject } from '../io/index.ts'
+import type { AdapterMethod } from './adapter.ts'
+import { ConfigReader } from './config-reader.ts'
+import { kindOf, kindOfType, type KindSettings, kindTypes } from './kinds.ts'
 import type { MagnitudeAxis } from './norm.ts'
 import type { TuningSettings } from './methods.ts'
 import type { TargetModules } from './targets.ts'
@@ -32,11 +34,7 @@ const inert: Record<string, readonly unknown[]> = {
 }
 
 /** Fields that are carried out, or that say nothing about what the model computes. */
-const understood = new Set([
-  ...['peft_type', 'r', 'lora_alpha', 'lora_dropout', 'target_modules', 'modules_to_save', 'use_dora', 'use_rslora'],
-  ...['base_model_name_or_path', 'task_type', 'inference_mode', 'auto_mapping', 'revision', 'peft_version'],
-  ...['runtime_config', 'megatron_core', 'qalora_group_size', 'bidora'],
-])
+const understood = ['r', 'lora_alpha', 'lora_dropout', 'use_dora', 'use_rslora', 'megatron_core', 'qalora_group_size']
 
 /** peft_type of what PEFT has no form for: it refuses a type that it does not know. */
 const ownTypes = new Map([
@@ -60,46 +58,47 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const head = Array.isArray(config.modules_to_save) ? { head: config.modules_to_save.map(String) } : {}
 
   const type = config.peft_type
+  const reader = new ConfigReader(file, config)
+  const kind = kindOfType(type)
+  if (kind) return { ...common, settings: { ...kind.read(reader), ...head } }
   const isLora = type === 'LORA'
   if (!isLora && !ownTypes.get(String(type))?.includes(String(method))) {
-    throw fault(
-      file,
-      `expected peft_type LORA (or ${[...ownTypes.keys()].join(', ')} with its method), got ${JSON.stringify(type)}`,
+    throw reader.fault(
+      `expected peft_type LORA (or ${kindTypes().join(', ')}; or ${[...ownTypes.keys()].join(', ')} with its method), got ${JSON.stringify(type)}`,
       { peftType: type },
     )
   }
   if (method === 'head' || method === 'bitfit') return { ...common, settings: { method, ...head } }
 
-  refuseUnsupported(file, config)
-  const number = (key: string, expected: string, isRight: (value: number) => boolean): number => {
-    const value = config[key]
-    if (typeof value === 'number' && isRight(value)) return value
-    throw fault(file, `expected ${key} to be ${expected}, got ${JSON.stringify(value)}`, { key })
-  }
-  const rank = number('r', 'a whole number above 0', value => Number.isInteger(value) && value > 0)
-  const alpha = number('lora_alpha', 'a number above 0', value => value > 0)
-  const byPeft = config.use_dora === true ? 'dora' : 'lora'
+  reader.refuseOthers(understood, inert)
+  const rank = reader.number('r', 'a whole number above 0', value => Number.isInteger(value) && value > 0)
+  const alpha = reader.number('lora_alpha', 'a number above 0', value => value > 0)
+  const isRankStable = config.use_rslora === true
+  const byPeft = config.use_dora === true ? 'dora' : isRankStable ? 'rslora' : 'lora'
+  const named = isMethod(method) ? method : byPeft
+  if (named === 'rslora' && !isRankStable)
+    throw reader.fault(`expected use_rslora true for method 'rslora', got ${JSON.stringify(config.use_rslora)}`, {
+      key: 'use_rslora',
+    })
   const settings = {
-    method: isMethod(method) ? method : byPeft,
+    method: named,
     rank,
     // rsLoRA divides by sqrt(rank); the product is the same with an alpha that is larger by sqrt(rank).
-    loraAlpha: config.use_rslora === true ? alpha * Math.sqrt(rank) : alpha,
-    loraDropout: number('lora_dropout', 'a probability from 0 to below 1', value => value >= 0 && value < 1),
-    targetModules: targetModules(file, config.target_modules),
+    loraAlpha: isRankStable && named !== 'rslora' ? alpha * Math.sqrt(rank) : alpha,
+    loraDropout: reader.probability('lora_dropout'),
+    targetModules: reader.targets(),
     ...head,
   } as const
-  if ((settings.method === 'lora') !== (config.use_dora !== true)) {
-    throw fault(
-      file,
-      `expected use_dora ${settings.method !== 'lora'} for method '${settings.method}', got ${JSON.stringify(config.use_dora)}`,
+  if (isDecomposed(named) !== (config.use_dora === true)) {
+    throw reader.fault(
+      `expected use_dora ${isDecomposed(named)} for method '${settings.method}', got ${JSON.stringify(config.use_dora)}`,
       { key: 'use_dora' },
     )
   }
-  if (settings.method === 'lora') return { ...common, settings }
+  if (!isDecomposed(named)) return { ...common, settings }
   const axis = magnitudeAxis ?? 'out'
   if (axis !== (isLora ? 'out' : 'in'))
-    throw fault(
-      file,
+    throw reader.fault(
       `expected magnitudeAxis '${isLora ? 'out' : 'in'}' with peft_type ${type}, got ${JSON.stringify(axis)}`,
       { key: 'magnitudeAxis' },
     )
@@ -113,44 +112,17 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   }
 }
 
-function isMethod(value: unknown): value is 'lora' | 'dora' | 'bidora' {
-  return value === 'lora' || value === 'dora' || value === 'bidora'
+function isMethod(value: unknown): value is AdapterMethod {
+  return value === 'lora' || value === 'rslora' || isDecomposed(value)
 }
 
-/** A field that asks for something is understood or refused, never passed over. */
-function refuseUnsupported(file: string, config: JsonObject): void {
-  const isInert = ([key, value]: [string, unknown]) =>
-    understood.has(key) || isEmpty(value) || (inert[key]?.includes(value) ?? false)
-  const refused = Object.entries(config).filter(field => !isInert(field))
-  if (refused.length === 0) return
-  const shown = refused.map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join(', ')
-  throw fault(
-    file,
-    `expected only what this library carries out, got ${shown}; merge the adapter in PEFT and take the merged model`,
-    { unsupported: refused.map(([key]) => key) },
-  )
-}
-
-function isEmpty(value: unknown): boolean {
-  if (value === null || value === undefined || value === false) return true
-  return typeof value === 'object' && Object.keys(value).length === 0
-}
-
-function targetModules(file: string, value: unknown): TargetModules {
-  if (typeof value === 'string' && value !== '') return value
-  if (Array.isArray(value) && value.length > 0 && value.every(name => typeof name === 'string'))
-    return value as string[]
-  throw fault(file, `expected target_modules to be names or a regular expression, got ${JSON.stringify(value)}`, {
-    key: 'target_modules',
-  })
+/** Whether a method has magnitudes, which PEFT's `use_dora` says. */
+function isDecomposed(method: unknown): boolean {
+  return method === 'dora' || method === 'bidora'
 }
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : ''
-}
-
-function fault(file: string, problem: string, details: Record<string, unknown>): FormatError {
-  return new FormatError('ADAPTER_CONFIG', `${file}: ${problem}`, { file, ...details })
 }
 
 /**
@@ -159,10 +131,25 @@ function fault(file: string, problem: string, details: Record<string, unknown>):
  */
 export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, head: readonly string[]): JsonObject {
   const { method } = settings
-  const isAdapted = 'targetModules' in settings
-  const hasPeftForm = method === 'lora' || (isAdapted && settings.magnitudeAxis !== 'in')
+  const kind = kindOf(method)
+  if (kind) {
+    return {
+      ...kind.fields(settings as KindSettings),
+      auto_mapping: null,
+      base_model_name_or_path: base,
+      bidora: { ...extra, method },
+      inference_mode: true,
+      modules_to_save: [...head],
+      peft_type: kind.peftType,
+      revision: null,
+      ...('targetModules' in settings ? { target_modules: listed(settings.targetModules) } : {}),
+      task_type: taskType === '' ? null : taskType,
+    }
+  }
+  const isAdapted = isLoraFamily(settings)
+  const hasPeftForm = isAdapted && (!isDecomposed(method) || settings.magnitudeAxis !== 'in')
   const own =
-    isAdapted && method !== 'lora'
+    isAdapted && isDecomposed(method)
       ? { method, magnitudeAxis: settings.magnitudeAxis ?? 'out', detachNorm: settings.detachNorm ?? method === 'dora' }
       : { method }
   const common = {
@@ -198,12 +185,21 @@ export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, h
     r: settings.rank,
     rank_pattern: {},
     revision: null,
-    target_modules: typeof settings.targetModules === 'string' ? settings.targetModules : [...settings.targetModules],
+    target_modules: listed(settings.targetModules),
     target_parameters: null,
     trainable_token_indices: null,
-    use_dora: method !== 'lora',
+    use_dora: isDecomposed(method),
     use_qalora: false,
-    use_rslora: false,
+    use_rslora: method === 'rslora',
     ...common,
   }
+}
+
+/** Whether settings are those of LoRA, rsLoRA, DoRA or BiDoRA. */
+export function isLoraFamily(settings: TuningSettings): settings is Extract<TuningSettings, { method: AdapterMethod }> {
+  return isMethod(settings.method)
+}
+
+function listed(targets: TargetModules): string | string[] {
+  return typeof targets === 'string' ? targets : [...targets]
 }

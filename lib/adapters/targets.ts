@@ -9,19 +9,19 @@ import { Linear, type Module } from '../nn/index.ts'
  */
 export type TargetModules = string | readonly string[]
 
-/** Names that heads of sequence classifiers have in checkpoints; the first ones there are the model's. */
+/** Ends of the names that heads of sequence classifiers have in checkpoints (`pre_classifier` too); those there are the model's. */
 const HEAD_NAMES = ['classifier', 'score']
 
 /**
  * Paths of the modules that are trained in full beside the adapters, outermost first.
  *
- * @param names ends of paths, as PEFT's `modules_to_save`; left out, the usual names of a classifier that are there
+ * @param names ends of paths, within a name too, as PEFT reads `modules_to_save`; left out, the usual names of a classifier
  * @throws ArgumentError for a name that no module has
  */
 export function findHead(model: Module, names?: readonly string[]): string[] {
   const paths = model.namedModules().map(([path]) => path)
   const found = (names ?? HEAD_NAMES).flatMap(name => {
-    const matching = paths.filter(path => endsWith(path, name))
+    const matching = paths.filter(path => path.endsWith(name) || toDiskName(path).endsWith(name))
     // PEFT lists both usual names whatever the model has.
     if (matching.length === 0 && !HEAD_NAMES.includes(name)) throw noMatch('head', name, paths)
     return matching

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readAdapterConfig } from '../adapters/index.ts'
+import { isLoraFamily, readAdapterConfig, scalingOf } from '../adapters/index.ts'
 import { ConfigError } from '../errors.ts'
 import { SafetensorsFile } from '../io/index.ts'
 import { type FactorNames, lowRankSource } from './low-rank-source.ts'
@@ -16,7 +16,7 @@ const pattern = /^base_model\.model\.(.+)\.(lora_A|lora_B|lora_magnitude_vector(
  */
 export function adapterSource(folder: string, base: WholeModel): Source {
   const { settings } = readAdapterConfig(folder)
-  if (!('rank' in settings)) throw nothingChanged(folder, settings.method)
+  if (!isLoraFamily(settings)) throw nothingChanged(folder, settings.method)
   const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
   const names = new Map<string, FactorNames>()
   for (const name of file.entries.keys()) {
@@ -25,15 +25,18 @@ export function adapterSource(folder: string, base: WholeModel): Source {
     const part = tensor === 'lora_A' ? 'loraA' : tensor === 'lora_B' ? 'loraB' : 'magnitude'
     names.set(path, { ...names.get(path), [part]: name })
   }
-  const scaling = settings.loraAlpha / settings.rank
+  const scaling = scalingOf(settings)
   return lowRankSource(file, names, { scaling, magnitudeAxis: settings.magnitudeAxis ?? 'out' }, base, final)
 }
 
-/** For methods that train other things than weights of linear layers. */
+/** For methods that train other things than weights of linear layers, or whose change is no product of two factors. */
 export function nothingChanged(folder: string, method: string): ConfigError {
+  const way = ['bitfit', 'head', 'adapter'].includes(method)
+    ? 'which leaves their weights as they are; there is nothing to analyse'
+    : 'whose change is read from a merged model alone; merge it and give that'
   return new ConfigError(
     'ANALYZE_METHOD',
-    `analyze: expected a model whose linear layers were changed (bidora, dora, lora, full), got ${folder} of method '${method}', which leaves their weights as they are; there is nothing to analyse`,
+    `analyze: expected a model whose linear layers were changed (bidora, dora, lora, rslora, full), got ${folder} of method '${method}', ${way}`,
     { folder, method },
   )
 }

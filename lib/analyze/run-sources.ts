@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { type AdapterMethod, scalingOf } from '../adapters/index.ts'
 import { FormatError } from '../errors.ts'
 import { isJsonObject, readJsonObject, SafetensorsFile, toDiskName } from '../io/index.ts'
 import { nothingChanged } from './adapter-source.ts'
@@ -48,10 +49,14 @@ export function runSource(folder: string, base: WholeModel): Source {
   }
   if (names.size === 0) throw nothingChanged(folder, settings.method)
   const { rank, loraAlpha, magnitudeAxis } = settings
+  const method = settings.method as AdapterMethod
   return lowRankSource(
     file,
     names,
-    { scaling: Number(loraAlpha) / Number(rank), magnitudeAxis: magnitudeAxis === 'in' ? 'in' : 'out' },
+    {
+      scaling: scalingOf({ method, rank: Number(rank), loraAlpha: Number(loraAlpha) }),
+      magnitudeAxis: magnitudeAxis === 'in' ? 'in' : 'out',
+    },
     base,
     place,
   )

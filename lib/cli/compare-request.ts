@@ -53,7 +53,7 @@ function ownFiles(files: Given, columns: Given): CompareDataset {
   const { train } = files
   if (typeof train !== 'string')
     throw new ConfigError('CONFIG_DATA', 'compare: expected training examples, got none; give them with --train FILE')
-  const name = basename(train).replace(/\.(gz|jsonl|csv|tsv)\b/g, '')
+  const name = basename(train).replace(/\.(gz|jsonl|csv|tsv|parquet|arrow)\b/g, '')
   return {
     ...columns,
     ...files,

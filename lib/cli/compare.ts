@@ -36,7 +36,10 @@ export function compareCommand(): Command {
     .option('--seeds <numbers>', 'seeds, as 0,1,2; with one there is no test')
     .option('--dataset <names>', 'known data sets, as sst2,mrpc')
     .option('--data <dir>', 'folder that holds one folder a data set (spamassassin is in the cache)')
-    .option('--train <file>', 'training examples of your own: .jsonl, .csv or .tsv, also with .gz')
+    .option(
+      '--train <file>',
+      'training examples of your own: .jsonl, .csv, .tsv (also with .gz), .parquet, or a saved datasets folder',
+    )
     .option('--validation <file>', 'examples that are only evaluated')
     .option('--test <file>', 'examples that are evaluated at the end')
     .option('--metric <name>', "what runs are compared by (default: each data set's main score)")

@@ -27,9 +27,18 @@ export function evaluateCommand(): Command {
     .description('Prints the scores of a saved model on labelled examples: a file, stdin, or a known data set')
     .argument(
       '[file]',
-      '.jsonl, .csv, .tsv or .conll, also with .gz; - is stdin (jsonl unless --format says otherwise)',
+      '.jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
     )
-    .addOption(new Option('--format <format>', 'how the file is read').choices(['jsonl', 'csv', 'tsv', 'conll']))
+    .addOption(
+      new Option('--format <format>', 'how the file is read').choices([
+        'jsonl',
+        'csv',
+        'tsv',
+        'conll',
+        'parquet',
+        'arrow',
+      ]),
+    )
     .addOption(
       new Option('--split <part>', 'part of the data set (default: test where it has one)').choices(
         Object.keys(splits),

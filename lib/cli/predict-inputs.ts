@@ -1,5 +1,5 @@
 import type { DataSource } from '../data/bytes.ts'
-import { type FileFormat, type FormatOptions, formatOf, readFileRows } from '../data/file-rows.ts'
+import { type FileFormat, type FormatOptions, formatOfSource, readFileRows } from '../data/file-rows.ts'
 import { readLines, withoutReturn } from '../data/lines.ts'
 import { type LoadFileOptions, readInputs as readRows } from '../data/load-file.ts'
 import { checkText } from '../data/examples.ts'
@@ -30,23 +30,24 @@ export async function* readInputs(
     if (chosen === 'auto') chosen = /^(\ufeff)?\s*\{/.test(head) ? 'jsonl' : 'text'
   }
   if (chosen === 'text') yield* readTexts(source, file === '-' ? 'stdin' : file)
-  else if (task === 'token-classification' && (chosen === 'jsonl' || chosen === 'conll'))
-    yield* readSentences(source, file === '-' ? 'stdin' : file, { ...options, format: chosen })
+  else if (task === 'token-classification' && chosen !== 'auto' && chosen !== 'csv' && chosen !== 'tsv')
+    yield* readSentences(source, file === '-' ? 'stdin' : file, chosen, options)
   else if (chosen !== 'auto') yield* readRows(source, { ...options, format: chosen })
 }
 
 function formatByName(file: string): InputFormat {
-  return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOf(file)
+  return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOfSource(file, {})
 }
 
-/** Sentences of words; a row of jsonl may hold a text in their place. */
+/** Sentences of words; a row may hold a text in their place, and rows of csv and tsv always do. */
 async function* readSentences(
   source: DataSource,
   name: string,
+  format: FileFormat,
   options: FormatOptions & { textColumn?: string | undefined },
 ): AsyncGenerator<PredictInput> {
-  const column = options.format === 'jsonl' ? (options.textColumn ?? 'tokens') : 'tokens'
-  for await (const row of readFileRows(source, options)) {
+  const column = format === 'conll' ? 'tokens' : (options.textColumn ?? 'tokens')
+  for await (const row of readFileRows(source, format, options)) {
     if ('error' in row) throw row.error
     const where = `${name}:${row.line}`
     const given = row.values[column]

@@ -17,10 +17,12 @@ export function predictCommand(): Command {
     'csv',
     'tsv',
     'conll',
+    'parquet',
+    'arrow',
   ])
   const command = new Command('predict')
     .description('Predicts for each text of a file or of stdin: JSON Lines on stdout, in order, as they are ready')
-    .argument('[file]', '.txt (a text a line), .jsonl, .csv, .tsv or .conll, also with .gz; - is stdin', '-')
+    .argument('[file]', '.txt (a text a line), .jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin', '-')
     .addOption(formats.default('auto'))
     .option('--json', 'errors as a JSON object on stdout too (predictions are JSON Lines either way)')
     .action((file: string, flags: Flags) => conclude('predict', flags.json === true, () => predict(file, flags)))

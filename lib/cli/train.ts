@@ -19,7 +19,10 @@ export function trainCommand(): Command {
   const command = new Command('train')
     .description('Tunes a pretrained model; writes adapter, tokenizer, model card and the record of the run')
     .option('--model <dir>', 'folder of the pretrained model, or the hub id of one in a cache')
-    .option('--train <file>', 'training examples of your own: .jsonl, .csv or .tsv, also with .gz')
+    .option(
+      '--train <file>',
+      'training examples of your own: .jsonl, .csv, .tsv (also with .gz), .parquet, or a saved datasets folder',
+    )
     .option('--validation <file>', 'examples that are only evaluated while training')
     .option('--test <file>', 'examples that are evaluated once, at the end')
     .option('--config <file>', 'JSON file with any of these options in camelCase; the command line outweighs it')

@@ -3,7 +3,7 @@ import type { NamedColumns } from '../data/columns.ts'
 import type { Source } from '../host/chunks.ts'
 import type { MetricName, ProblemType } from '../metrics/task-metrics.ts'
 
-/** Examples in memory, or the path of a jsonl, csv or tsv file of them. */
+/** Examples in memory, or the path of a jsonl, csv, tsv or parquet file of them, or of a saved `datasets` folder. */
 export type ExamplesOrFile = Source<Example> | string
 
 /** A data set of the user's own. */

@@ -8,12 +8,12 @@ import {
   type GivenFitSettings,
   type GivenModelSettings,
   MODEL_FIELDS,
-  PRESETS,
   RIVALS,
   type Settings,
   SHARED_FIELDS,
 } from '../train/config.ts'
 import { defaultOf, type Field, METHODS, type Method, unreadBecause } from '../train/field.ts'
+import { PRESETS } from '../train/presets.ts'
 import { fitSettings, modelSettings } from '../train/settings.ts'
 
 /** Settings as they were given, by name: any setting of a model or a training. */
@@ -156,7 +156,9 @@ function joined(
 function usual(method: Method, given: Given): Given {
   const names = Object.keys(FIELDS) as FieldName[]
   const defaults = Object.fromEntries(names.map(name => [name, defaultOf(FIELDS[name] as Field<unknown>, method)]))
-  return { ...defaults, ...PRESETS[given.preset as keyof typeof PRESETS] }
+  const preset = Object.entries(PRESETS[given.preset as keyof typeof PRESETS] ?? {})
+  const read = preset.filter(([name]) => (FIELDS[name as FieldName] as Field<unknown>).methods.includes(method))
+  return { ...defaults, ...Object.fromEntries(read) }
 }
 
 /** Whether a method reads a setting, the others being as they are. */

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { FormatError } from '../errors.ts'
@@ -14,10 +15,15 @@ export function sourceName(source: DataSource): string {
 /**
  * The bytes of a source in pieces, unpacked where they are gzip (told by their first two bytes, not by the name).
  *
+ * @param from unpacked bytes to pass over. Of a file that is not packed they are not read.
  * @throws FormatError where the file cannot be read or its gzip is broken or cut off.
  */
-export async function* readBytes(source: DataSource): AsyncGenerator<Uint8Array> {
+export async function* readBytes(source: DataSource, from = 0): AsyncGenerator<Uint8Array> {
   const name = sourceName(source)
+  if (from > 0) {
+    yield* readFrom(source, from)
+    return
+  }
   try {
     const [head, rest] = await takeHead(typeof source === 'string' ? createReadStream(source) : source.bytes)
     const whole = joined(head, rest)
@@ -39,6 +45,31 @@ export async function* readBytes(source: DataSource): AsyncGenerator<Uint8Array>
     }
     if (/^E[A-Z]+$/.test(code)) throw fileFault(name, 'a file with data', error)
     throw error
+  }
+}
+
+async function* readFrom(source: DataSource, from: number): AsyncGenerator<Uint8Array> {
+  if (typeof source === 'string' && !(await isPacked(source))) {
+    yield* createReadStream(source, { start: from })
+    return
+  }
+  let left = from
+  for await (const piece of readBytes(source)) {
+    if (left < piece.length) yield left === 0 ? piece : piece.subarray(left)
+    left = Math.max(0, left - piece.length)
+  }
+}
+
+async function isPacked(path: string): Promise<boolean> {
+  let file: Awaited<ReturnType<typeof open>> | undefined
+  try {
+    file = await open(path)
+    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    return buffer[0] === 0x1f && buffer[1] === 0x8b
+  } catch (error) {
+    throw fileFault(path, 'a file with data', error)
+  } finally {
+    await file?.close()
   }
 }
 

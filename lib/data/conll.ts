@@ -1,10 +1,10 @@
 import { FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
-import { type Line, readLines, withoutReturn } from './lines.ts'
+import { type Line, type LineReading, readLines, withoutReturn } from './lines.ts'
 import type { NamedRow } from './rows.ts'
 
 /** Which columns of a file of columns are read. */
-export interface ConllOptions {
+export interface ConllOptions extends LineReading {
   /** Column of the words, from 1. Unless given the first; of CoNLL-U's ten columns the second. */
   textColumn?: string | undefined
   /** Column of the tags, from 1. Unless given the last; of CoNLL-U's ten columns the fourth (parts of speech). */
@@ -34,7 +34,7 @@ export async function* readConll(source: DataSource, options: ConllOptions = {})
   const name = sourceName(source)
   let layout: Layout | undefined
   let sentence: { line: number; tokens: string[]; labels: string[]; error?: FormatError } | undefined
-  for await (const line of readLines(source)) {
+  for await (const line of readLines(source, options)) {
     const text = withoutReturn(line.text)
     const blank = /^[ \t]*$/.test(text)
     if (blank || isBoundary(text)) {

@@ -2,11 +2,11 @@ import { pipeline, Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
-import { readLines } from './lines.ts'
+import { type LineReading, readLines } from './lines.ts'
 import { type Row, withoutTrailingBlanks } from './rows.ts'
 
 /** What separates the fields. */
-export interface CsvOptions {
+export interface CsvOptions extends LineReading {
   /** One character: `,` unless told; a tab for quoted tsv. */
   delimiter?: string | undefined
 }
@@ -20,21 +20,21 @@ const largestRecord = 64 * 1024 * 1024 // characters; a quote that is never clos
  * @throws FormatError with file and line where the quoting is broken or the file is no UTF-8 text.
  */
 export function readCsv(source: DataSource, options: CsvOptions = {}): AsyncGenerator<Row> {
-  return withoutTrailingBlanks(parseRecords(source, options.delimiter ?? ','))
+  return withoutTrailingBlanks(parseRecords(source, options))
 }
 
-async function* parseRecords(source: DataSource, delimiter: string): AsyncGenerator<Row> {
+async function* parseRecords(source: DataSource, options: CsvOptions): AsyncGenerator<Row> {
   const name = sourceName(source)
   const parser = parse({
-    delimiter,
+    delimiter: options.delimiter ?? ',',
     record_delimiter: ['\r\n', '\n'],
     relax_column_count: true, // the reader of the rows knows the columns and says which row is ragged
     raw: true,
     info: true,
     max_record_size: largestRecord,
   })
-  pipeline(Readable.from(lineTexts(source)), parser, () => {})
-  let line = 1
+  pipeline(Readable.from(lineTexts(source, options)), parser, () => {})
+  let line = 1 + (options.from?.line ?? 0)
   try {
     for await (const { record, raw } of parser as AsyncIterable<{ record: string[]; raw: string }>) {
       yield { line, fields: record }
@@ -52,8 +52,8 @@ async function* parseRecords(source: DataSource, delimiter: string): AsyncGenera
   }
 }
 
-async function* lineTexts(source: DataSource): AsyncGenerator<string> {
-  for await (const { text } of readLines(source)) yield `${text}\n`
+async function* lineTexts(source: DataSource, reading: LineReading): AsyncGenerator<string> {
+  for await (const { text } of readLines(source, reading)) yield `${text}\n`
 }
 
 function reason(error: CsvError): string {

@@ -51,6 +51,11 @@ export interface DatasetOptions {
    * `error` refuses the first.
    */
   malformed?: 'error' | 'skip' | undefined
+  /**
+   * Reuters-21578 only. Which topics are labels: those of `training` (unless given), or those that documents of `both` parts
+   * have (R90 in ModApte).
+   */
+  topics?: 'training' | 'both' | undefined
 }
 
 /** A data set that can be loaded by name. */

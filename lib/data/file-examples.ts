@@ -3,7 +3,7 @@ import type { ProblemType } from '../metrics/task-metrics.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import { type Columns, findColumns, type LabelKind, type NamedColumns } from './columns.ts'
 import { type ExampleOf, type Task, tasks } from './examples.ts'
-import { type FormatOptions, formatOf, readFileRows } from './file-rows.ts'
+import { type FileFormat, type FormatOptions, formatOfSource, readFileRows } from './file-rows.ts'
 import { takeGeneration } from './generation-row.ts'
 import { type LabelSet, labelSet } from './labels.ts'
 import { type TagReading, readTags } from './tag-reading.ts'
@@ -19,6 +19,9 @@ export interface FileOptions extends NamedColumns, FormatOptions, TagReading {
   /** Between the names of a multi-label cell in csv and tsv; `,` unless given. */
   labelSeparator?: string | undefined
 }
+
+/** What readers tell each other, and no user. */
+export type InnerOption = 'from' | 'onLine' | 'onScheme'
 
 /** A row of the file as an example, or what is wrong with it. */
 export type Outcome<E> = { line: number; row: E } | { line: number; error: BidoraError }
@@ -57,8 +60,9 @@ export function readExamples<T extends Task>(
   labelled: boolean,
 ): AsyncGenerator<Outcome<ExampleOf[T]>> {
   const file = sourceName(source)
-  checkTask(file, task, options)
-  const outcomes = readOutcomes(source, task, options, labelled)
+  const format = formatOfSource(source, options)
+  checkTask(file, task, format)
+  const outcomes = readOutcomes(source, task, format, options, labelled)
   if (task !== 'token-classification' || !labelled) return outcomes
   type Tagged = Outcome<ExampleOf['token-classification']>
   return readTags(file, outcomes as AsyncGenerator<Tagged>, options) as AsyncGenerator<Outcome<ExampleOf[T]>>
@@ -67,6 +71,7 @@ export function readExamples<T extends Task>(
 async function* readOutcomes<T extends Task>(
   source: DataSource,
   task: T,
+  format: FileFormat,
   options: FileOptions,
   labelled: boolean,
 ): AsyncGenerator<Outcome<ExampleOf[T]>> {
@@ -74,13 +79,12 @@ async function* readOutcomes<T extends Task>(
   const problemType = options.problemType ?? 'single-label'
   const kind: LabelKind = task === 'text-classification' ? problemType : task
   const set = options.labels === undefined ? undefined : labelSet(options.labels)
-  const format = options.format ?? formatOf(file)
   const cells = format === 'csv' || format === 'tsv'
   // The reader of columns has named them already.
   const named = format === 'conll' ? {} : options
   let columns: Columns | undefined
   let names: string[] | undefined
-  for await (const row of readFileRows(source, options)) {
+  for await (const row of readFileRows(source, format, options)) {
     const { line } = row
     if ('error' in row) {
       yield row
@@ -121,7 +125,7 @@ function checkColumns(where: string, first: Columns, found: Columns): void {
   )
 }
 
-function checkTask(file: string, task: Task, options: FileOptions): void {
+function checkTask(file: string, task: Task, format: FileFormat): void {
   if (!tasks.includes(task)) {
     throw new ConfigError(
       'DATA_TASK',
@@ -129,7 +133,6 @@ function checkTask(file: string, task: Task, options: FileOptions): void {
       { key: 'task', allowed: tasks },
     )
   }
-  const format = options.format ?? formatOf(file)
   const fits = task === 'token-classification' ? format !== 'csv' && format !== 'tsv' : format !== 'conll'
   if (fits) return
   throw new ConfigError(

@@ -1,17 +1,24 @@
+import { statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { ConfigError, FormatError } from '../errors.ts'
+import { readArrow } from './arrow.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import { type ConllOptions, readConll } from './conll.ts'
 import { readCsv } from './csv.ts'
 import { readJsonl } from './jsonl.ts'
+import { readParquet } from './parquet.ts'
+import type { LineReading } from './lines.ts'
 import { type NamedRow, raggedRow } from './rows.ts'
 import { readTsv } from './tsv.ts'
 
-export type FileFormat = 'jsonl' | 'csv' | 'tsv' | 'conll'
+export type FileFormat = 'jsonl' | 'csv' | 'tsv' | 'conll' | 'parquet' | 'arrow'
 
 /** How a file is taken apart. */
 export interface FormatOptions extends ConllOptions {
-  /** Told by the file's name (`.jsonl`, `.csv`, `.tsv`, `.conll`, each also with `.gz`) unless given. */
+  /**
+   * Told by the file's name (`.jsonl`, `.csv`, `.tsv`, `.conll`, each also with `.gz`; `.parquet`, `.arrow`) unless given; a
+   * folder is taken for one that Hugging Face's `datasets` saved (`arrow`).
+   */
   format?: FileFormat | undefined
   /** Column names of a csv or tsv file that has no header line. */
   columns?: readonly string[] | undefined
@@ -21,12 +28,27 @@ export interface FormatOptions extends ConllOptions {
   quoting?: boolean | undefined
 }
 
-/** The rows of a file; of a conll file its sentences. For csv and tsv the column names come first, as every row has them. */
-export async function* readFileRows(source: DataSource, options: FormatOptions): AsyncGenerator<NamedRow> {
-  const format = options.format ?? formatOf(sourceName(source))
-  if (format === 'jsonl') yield* readJsonl(source)
+/**
+ * The rows of a file; of a conll file its sentences. For csv and tsv the column names come first, as every row has them.
+ * `from` of parquet and arrow counts rows as lines.
+ */
+export async function* readFileRows(
+  source: DataSource,
+  format: FileFormat,
+  options: FormatOptions,
+): AsyncGenerator<NamedRow> {
+  if (format === 'jsonl') yield* readJsonl(source, options)
   else if (format === 'conll') yield* readConll(source, options)
+  else if (format === 'parquet') yield* readParquet(source, options.from?.line)
+  else if (format === 'arrow') yield* readArrow(source, options.from?.line)
   else yield* nameFields(source, format, options)
+}
+
+/** The format of a file: as given, or told by its name; that of a folder. */
+export function formatOfSource(source: DataSource, options: FormatOptions): FileFormat {
+  if (options.format !== undefined) return options.format
+  if (typeof source === 'string' && statSync(source, { throwIfNoEntry: false })?.isDirectory()) return 'arrow'
+  return formatOf(sourceName(source))
 }
 
 async function* nameFields(
@@ -46,8 +68,17 @@ async function* nameFields(
       },
     )
   }
+  const read = ({ from, onLine }: LineReading) =>
+    quoting ? readCsv(source, { delimiter, from, onLine }) : readTsv(source, { from, onLine })
   let names = options.columns
-  for await (const row of quoting ? readCsv(source, { delimiter }) : readTsv(source)) {
+  if (names === undefined && (options.from?.offset ?? 0) > 0) {
+    // Whoever begins further down still needs the first line.
+    for await (const { fields } of read({})) {
+      names = fields.map(name => name.trim())
+      break
+    }
+  }
+  for await (const row of read(options)) {
     if (names === undefined) {
       names = row.fields.map(name => name.trim())
       checkHeader(file, row.line, names, delimiter)
@@ -79,23 +110,28 @@ function checkHeader(file: string, line: number, names: readonly string[], delim
   )
 }
 
+const formats: readonly (readonly [readonly string[], FileFormat])[] = [
+  [['.jsonl', '.ndjson'], 'jsonl'],
+  [['.csv'], 'csv'],
+  [['.tsv'], 'tsv'],
+  [['.conll', '.conllu', '.bio', '.iob', '.iob2'], 'conll'],
+  [['.parquet'], 'parquet'],
+  [['.arrow'], 'arrow'],
+]
+
 /**
  * The format that a file's name tells.
  *
- * @throws FormatError for formats that come later or are unknown.
+ * @throws FormatError for unknown ones.
  */
 export function formatOf(path: string): FileFormat {
   const extension = extname(path.replace(/\.gz$/i, '')).toLowerCase()
-  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl'
-  if (extension === '.csv') return 'csv'
-  if (extension === '.tsv') return 'tsv'
-  if (['.conll', '.conllu', '.bio', '.iob', '.iob2'].includes(extension)) return 'conll'
-  const later = extension === '.parquet'
+  const format = formats.find(([endings]) => endings.includes(extension))?.[1]
+  if (format !== undefined) return format
   throw new FormatError(
     'DATA_FORMAT',
-    later
-      ? `${path}: expected jsonl, csv, tsv or conll, got ${extension.slice(1)}, which comes in a later version; convert the file to jsonl`
-      : `${path}: expected a file named .jsonl, .csv, .tsv or .conll (or with .gz after it), got '${extension || 'no ending'}'; rename it or give format`,
+    `${path}: expected a file named .jsonl, .csv, .tsv or .conll (or with .gz after it), .parquet or .arrow, or a saved data set, ` +
+      `got '${extension || 'no ending'}'; rename it or give format`,
     { file: path, extension },
   )
 }

@@ -1,3 +1,4 @@
+export { readArrow } from './arrow.ts'
 export type { DataSource } from './bytes.ts'
 export { type Columns, findColumns, type NamedColumns } from './columns.ts'
 export { type ConllOptions, readConll } from './conll.ts'
@@ -23,11 +24,15 @@ export { encodeLabels, findLabels, type LabelSet, labelIndex, labelSet, prepareL
 export { type Line, readLines } from './lines.ts'
 export { loadDataset } from './load-dataset.ts'
 export { type LoadFileOptions, loadFile, readInputs } from './load-file.ts'
+export { readParquet } from './parquet.ts'
 export { Random, shuffle } from './random.ts'
+export { groupReferences, type ReferencedExample } from './references.ts'
 export { type DatasetName, type DatasetNamed, datasetNames } from './registry.ts'
 export type { NamedRow, Row } from './rows.ts'
 export { loadSpamAssassin } from './spamassassin.ts'
 export { assertEnoughForTwoLevels, lowerCount, type Split, type SplitOptions, stratifiedSplit } from './split.ts'
+export { type ExampleStream, type StreamOptions, streamFiles } from './stream-files.ts'
+export type { RowPlace, StreamState } from './stream-state.ts'
 export {
   type Entity,
   entitiesOf,

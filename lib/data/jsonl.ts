@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
-import { readLines, withoutReturn } from './lines.ts'
+import { type LineReading, readLines, withoutReturn } from './lines.ts'
 import type { NamedRow } from './rows.ts'
 
 /**
@@ -9,9 +9,9 @@ import type { NamedRow } from './rows.ts'
  *
  * @throws FormatError where the file is no UTF-8 text, or one JSON array instead of lines.
  */
-export async function* readJsonl(source: DataSource): AsyncGenerator<NamedRow> {
+export async function* readJsonl(source: DataSource, reading: LineReading = {}): AsyncGenerator<NamedRow> {
   const name = sourceName(source)
-  for await (const { number, text } of readLines(source)) {
+  for await (const { number, text } of readLines(source, reading)) {
     if (text.trim() === '') continue
     const expected = `${name}:${number}: expected a JSON object, got`
     const fault = (got: string, cause?: unknown) => {

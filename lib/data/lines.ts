@@ -7,6 +7,14 @@ export interface Line {
   text: string
 }
 
+/** Where reading begins, and who is told where lines do. */
+export interface LineReading {
+  /** Lines and unpacked bytes before the first line that is read. */
+  from?: { line: number; offset: number } | undefined
+  /** Called for each line before it is given, with the unpacked bytes before it. */
+  onLine?: ((line: number, offset: number) => void) | undefined
+}
+
 const longestLine = 64 * 1024 * 1024 // bytes; a longer one is no text file, and would fill the memory
 const newline = 0x0a
 
@@ -16,12 +24,14 @@ const newline = 0x0a
  *
  * @throws FormatError with file and line where the bytes are no UTF-8, or are UTF-16, parquet or other binary data.
  */
-export async function* readLines(source: DataSource): AsyncGenerator<Line> {
+export async function* readLines(source: DataSource, reading: LineReading = {}): AsyncGenerator<Line> {
   const name = sourceName(source)
-  let number = 0
+  const { from = { line: 0, offset: 0 }, onLine } = reading
+  let number = from.line
+  let offset = from.offset
   let unfinished: Uint8Array[] = []
   let size = 0
-  for await (const piece of readBytes(source)) {
+  for await (const piece of readBytes(source, from.offset)) {
     let start = 0
     for (let end = piece.indexOf(newline); end >= 0; end = piece.indexOf(newline, start)) {
       const bytes = joinBytes(unfinished, piece.subarray(start, end))
@@ -29,6 +39,8 @@ export async function* readLines(source: DataSource): AsyncGenerator<Line> {
       size = 0
       start = end + 1
       number++
+      onLine?.(number, offset)
+      offset += bytes.length + 1
       yield { number, text: decodeLine(name, number, bytes) }
     }
     if (start < piece.length) unfinished.push(piece.subarray(start))
@@ -41,8 +53,9 @@ export async function* readLines(source: DataSource): AsyncGenerator<Line> {
       )
     }
   }
-  if (size > 0)
-    yield { number: number + 1, text: decodeLine(name, number + 1, joinBytes(unfinished, new Uint8Array(0))) }
+  if (size === 0) return
+  onLine?.(number + 1, offset)
+  yield { number: number + 1, text: decodeLine(name, number + 1, joinBytes(unfinished, new Uint8Array(0))) }
 }
 
 /** A line without the `\r` of a Windows line end. */

@@ -6,7 +6,8 @@ import type { DatasetNamed } from './registry.ts'
  * Loads a data set by name. Parts that the folder does not hold are undefined; `info` says what it is and what is
  * missing.
  *
- * @param name `spamassassin cola sst2 mrpc rte stsb qnli qqp mnli`
+ * @param name `spamassassin`; of GLUE `cola sst2 mrpc stsb rte qnli qqp mnli`; `conll2003 jnlpba ncbi-disease`; `e2e`;
+ * `reuters21578-modapte reuters21578-modhayes reuters21578-modlewis`
  * @param dir the folder that holds one folder a data set, with its official files in it, gzipped or not.
  * @example
  * const { train, validation, info } = await loadDataset('rte', './data')

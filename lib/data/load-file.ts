@@ -1,10 +1,10 @@
 import { type BidoraError, DataError, FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import type { ExampleOf, InputOf, Task } from './examples.ts'
-import { type FileOptions, readExamples } from './file-examples.ts'
+import { type FileOptions, type InnerOption, readExamples } from './file-examples.ts'
 
 /** How a user's file is read. */
-export interface LoadFileOptions<T extends Task = 'text-classification'> extends FileOptions {
+export interface LoadFileOptions<T extends Task = 'text-classification'> extends Omit<FileOptions, InnerOption> {
   /** What the examples are for; `text-classification` unless given. */
   task?: T | undefined
   /** `skip` leaves bad rows out with a warning each; otherwise they are an error. */

@@ -1,13 +1,21 @@
 import { ConfigError } from '../errors.ts'
 import type { AnyDataset, Dataset, DatasetEntry } from './dataset.ts'
+import { e2eEntry } from './e2e.ts'
 import type { Task } from './examples.ts'
 import { glueEntries } from './glue.ts'
 import { hint } from './nearest.ts'
+import { reutersEntries } from './reuters.ts'
 import { spamassassinEntry } from './spamassassin.ts'
 import { tokenEntries } from './token-datasets.ts'
 
 /** Every data set that can be loaded by name: one line each. */
-const entries = [spamassassinEntry, ...glueEntries, ...tokenEntries] as const satisfies readonly DatasetEntry[]
+const entries = [
+  spamassassinEntry,
+  ...glueEntries,
+  ...tokenEntries,
+  e2eEntry,
+  ...reutersEntries,
+] as const satisfies readonly DatasetEntry[]
 
 type Entry = (typeof entries)[number]
 
@@ -23,30 +31,19 @@ export type DatasetNamed<N extends string> = {
     : D
   : never
 
-/** Names that later versions will know, with what they wait for. */
-const later: Readonly<Record<string, string>> = {
-  e2e: 'text generation',
-  'reuters21578-modapte': 'the reader of Reuters-21578',
-  'reuters21578-modhayes': 'the reader of Reuters-21578',
-  'reuters21578-modlewis': 'the reader of Reuters-21578',
-}
-
 export const datasetNames: readonly string[] = entries.map(entry => entry.name)
 
 /**
  * A data set by its name.
  *
- * @throws ConfigError with the known names, where it is unknown or comes in a later version.
+ * @throws ConfigError with the known names, where it is unknown.
  */
 export function findDataset(name: string): DatasetEntry {
   const entry = entries.find(each => each.name === name) as DatasetEntry | undefined
   if (entry !== undefined) return entry
-  const known = [...datasetNames, ...Object.keys(later)]
   throw new ConfigError(
     'DATA_NAME',
-    Object.hasOwn(later, name)
-      ? `data set: expected one of ${datasetNames.join(', ')}, got '${name}', which comes with ${later[name]} in a later version; use one of these`
-      : `data set: expected one of ${datasetNames.join(', ')}, got '${name}'${hint(name, known)}; use one of these or files of your own`,
+    `data set: expected one of ${datasetNames.join(', ')}, got '${name}'${hint(name, datasetNames)}; use one of these or files of your own`,
     { name, allowed: datasetNames },
   )
 }

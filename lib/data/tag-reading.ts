@@ -5,6 +5,8 @@ import { areEntityTags, type TagScheme, toBio2 } from './tag-schemes.ts'
 
 /** How the tags of a file are understood. */
 export interface TagReading {
+  /** Told the scheme once it is known. */
+  onScheme?: ((scheme: TagScheme | 'plain') => void) | undefined
   /**
    * Entity tags of any of the three schemes become BIO2; `plain` leaves tags (parts of speech, say) as they are. Unless
    * given it is told by the first 1,000 sentences.
@@ -38,11 +40,15 @@ export async function* readTags<O extends Outcome>(
     if (scheme !== undefined) yield converted(file, sentence, scheme, options)
     else if (held.push(sentence) === sample) {
       scheme = guessScheme(held)
+      options.onScheme?.(scheme)
       for (const each of held) yield converted(file, each, scheme, options)
       held = []
     }
   }
-  scheme ??= guessScheme(held)
+  if (scheme === undefined) {
+    scheme = guessScheme(held)
+    options.onScheme?.(scheme)
+  }
   for (const each of held) yield converted(file, each, scheme, options)
 }
 

@@ -1,5 +1,5 @@
 import type { DataSource } from './bytes.ts'
-import { readLines, withoutReturn } from './lines.ts'
+import { type LineReading, readLines, withoutReturn } from './lines.ts'
 import { type Row, withoutTrailingBlanks } from './rows.ts'
 
 /**
@@ -8,11 +8,11 @@ import { type Row, withoutTrailingBlanks } from './rows.ts'
  *
  * @throws FormatError with file and line where the file is no UTF-8 text.
  */
-export function readTsv(source: DataSource): AsyncGenerator<Row> {
-  return withoutTrailingBlanks(splitLines(source))
+export function readTsv(source: DataSource, reading: LineReading = {}): AsyncGenerator<Row> {
+  return withoutTrailingBlanks(splitLines(source, reading))
 }
 
-async function* splitLines(source: DataSource): AsyncGenerator<Row> {
-  for await (const { number, text } of readLines(source))
+async function* splitLines(source: DataSource, reading: LineReading): AsyncGenerator<Row> {
+  for await (const { number, text } of readLines(source, reading))
     yield { line: number, fields: withoutReturn(text).split('\t') }
 }

@@ -68,7 +68,15 @@ export function readJsonObject(path: string): JsonObject {
   throw new FormatError('BAD_JSON', `${path}: expected a JSON object, got ${got}; correct the file`, { file: path })
 }
 
-/** Writes a value as indented JSON, so that a reader finds the old file or the whole new one. */
-export function writeJson(path: string, value: unknown): void {
-  writeFileAtomic(path, JSON.stringify(value, null, 2) + '\n')
+/**
+ * Writes a value as indented JSON, so that a reader finds the old file or the whole new one.
+ *
+ * @param reals keys of an object whose whole numbers get a decimal point, as Python writes floats: it tells 0.0 from 0
+ */
+export function writeJson(path: string, value: unknown, { reals = [] }: { reals?: readonly string[] } = {}): void {
+  const text = JSON.stringify(value, null, 2)
+  const pointed = text.replaceAll(/^ {2}"(\w+)": (-?\d+)(?=,?$)/gm, (line, key: string) =>
+    reals.includes(key) ? line + '.0' : line,
+  )
+  writeFileAtomic(path, (reals.length > 0 ? pointed : text) + '\n')
 }

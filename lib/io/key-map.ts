@@ -4,8 +4,11 @@
  */
 const exceptions: readonly (readonly [here: string, disk: string])[] = [
   ['layerNorm', 'LayerNorm'],
+  ['embeddingNorm', 'layer_norm'],
   ['loraA', 'lora_A'],
   ['loraB', 'lora_B'],
+  ['ln1', 'ln_1'],
+  ['ln2', 'ln_2'],
 ]
 
 const diskOf = new Map(exceptions)

@@ -44,8 +44,15 @@ export function checkFinite(where: string, values: ArrayLike<number>): void {
   }
 }
 
-/** Refuses indicator rows of different widths and entries other than 0, 1 or booleans. */
+/** Refuses indicator rows of different widths or without a label, and entries other than 0, 1 or booleans. */
 export function checkIndicators(where: string, rows: readonly ArrayLike<number | boolean>[], width: number): void {
+  if (width === 0) {
+    throw new ArgumentError(
+      'METRIC_INDICATOR',
+      `${where}: expected rows of zeros and ones, got empty ones; pass an entry for each label`,
+      { width },
+    )
+  }
   rows.forEach((row, i) => {
     if (
       row.length !== width ||

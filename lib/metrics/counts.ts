@@ -52,14 +52,7 @@ export function countsOf(where: string, predictions: ClassIndices, references: C
   checkPairs(where, predictions, references)
   checkClasses(where, predictions)
   checkClasses(where, references)
-  const counts = { truePositives: 0, falsePositives: 0, falseNegatives: 0 }
-  for (let i = 0; i < references.length; i++) {
-    const [found, there] = [predictions[i] === positive, references[i] === positive]
-    if (found && there) counts.truePositives++
-    else if (found) counts.falsePositives++
-    else if (there) counts.falseNegatives++
-  }
-  return counts
+  return countPairs(Array.from(references, (there, i) => [predictions[i] === positive, there === positive]))
 }
 
 /** Sum over labels: what micro averages are made of. */
@@ -77,16 +70,35 @@ function countsByColumn(where: string, predictions: Indicators, references: Indi
   const width = references[0]!.length
   checkIndicators(where, references, width)
   checkIndicators(where, predictions, width)
-  return Array.from({ length: width }, (_, column) => {
-    const counts = { truePositives: 0, falsePositives: 0, falseNegatives: 0 }
-    for (let i = 0; i < references.length; i++) {
-      const [found, there] = [Boolean(predictions[i]![column]), Boolean(references[i]![column])]
-      if (found && there) counts.truePositives++
-      else if (found) counts.falsePositives++
-      else if (there) counts.falseNegatives++
-    }
-    return counts
-  })
+  return Array.from({ length: width }, (_, column) =>
+    countPairs(references.map((row, i) => [Boolean(predictions[i]![column]), Boolean(row[column])])),
+  )
+}
+
+/**
+ * Counts of each row of indicators, over its labels.
+ *
+ * @throws ArgumentError on lists of different lengths, empty lists, entries that are no indicator.
+ */
+export function countsByRow(where: string, predictions: ClassLabels, references: ClassLabels): Counts[] {
+  checkPairs(where, predictions, references)
+  const [predicted, expected] = [predictions as Indicators, references as Indicators]
+  const width = expected[0]!.length
+  checkIndicators(where, expected, width)
+  checkIndicators(where, predicted, width)
+  return expected.map((row, i) =>
+    countPairs(Array.from(row, (entry, column) => [Boolean(predicted[i]![column]), Boolean(entry)])),
+  )
+}
+
+function countPairs(pairs: readonly (readonly [found: boolean, there: boolean])[]): Counts {
+  const counts = { truePositives: 0, falsePositives: 0, falseNegatives: 0 }
+  for (const [found, there] of pairs) {
+    if (found && there) counts.truePositives++
+    else if (found) counts.falsePositives++
+    else if (there) counts.falseNegatives++
+  }
+  return counts
 }
 
 /** The quotient, or 0 where it is 0 / 0 (scikit-learn's `zero_division` default). */

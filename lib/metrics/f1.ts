@@ -1,19 +1,15 @@
-import type { ClassIndices, ClassLabels, Counts } from './counts.ts'
-import { countsByLabel, countsOf, isIndicators, ratio, total } from './counts.ts'
-import type { BinaryOptions } from './precision.ts'
+import { type BinaryOptions, scoreOf } from './average.ts'
+import { type ClassLabels, type Counts, ratio } from './counts.ts'
 
 /**
- * Harmonic mean of precision and recall of the positive class, 0 where the class is neither predicted nor there. For
- * indicator rows it is taken over all labels together (micro).
+ * Harmonic mean of precision and recall, 0 where a class is neither predicted nor there. Of the positive class, or
+ * averaged (`average`); for indicator rows over all labels together unless told.
  *
- * @throws ArgumentError on lists of different lengths, empty lists, entries that are no class index or indicator.
+ * @throws ArgumentError on lists of different lengths, empty lists, entries that are no class index or indicator,
+ *   options that do not go together.
  */
 export function f1(predictions: ClassLabels, references: ClassLabels, options: BinaryOptions = {}): number {
-  return f1Of(
-    isIndicators(references)
-      ? total(countsByLabel('f1', predictions, references))
-      : countsOf('f1', predictions as ClassIndices, references, options.positive ?? 1),
-  )
+  return scoreOf('f1', predictions, references, options, f1Of)
 }
 
 /** F1 from counts: 2 TP / (2 TP + FP + FN). */

@@ -24,6 +24,7 @@ export type MetricName =
   | 'spearman'
   | 'mse'
   | 'bleu'
+  | 'bleuE2E'
   | 'nist'
   | 'rougeL'
   | 'cider'

@@ -141,7 +141,7 @@ export function attentionContext(batch: Batch, dtype: DType): AttentionContext {
   const mask = batch.layout === 'packed' ? batch.rows.mask : batch.attentionMask
   const [texts, seq] = mask.shape as [number, number]
   const kept = to(ne(mask, 0), { dtype }) // [batch, seq]
-  const bias = mul(sub(kept, 1), hidden[dtype] ?? hidden.float32!) // 0 where kept
+  const bias = mul(sub(kept, 1), farBelow(dtype)) // 0 where kept
   return { ...rows, bias: view(bias, [texts, 1, 1, seq]) } // [batch, heads, query, key]
 }
 
@@ -150,6 +150,11 @@ export function attentionContext(batch: Batch, dtype: DType): AttentionContext {
  * overflow: a text without any kept token gets even weights and no NaN.
  */
 const hidden: Partial<Record<DType, number>> = { float64: 8e307, float32: 1.5e38, bfloat16: 1.5e38, float16: 3.2e4 }
+
+/** How far below its own score a hidden key is put, for scores of `dtype`. */
+export function farBelow(dtype: DType): number {
+  return hidden[dtype] ?? hidden.float32!
+}
 
 function checkPacked({ inputIds, tokenTypeIds, rows }: PackedBatch, maxLength: number): void {
   const { shape } = inputIds

@@ -1,23 +1,18 @@
 import { Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
-import { narrow } from '../ops/index.ts'
 import { scope } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
 import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
-import type { PositionLookup } from './embeddings.ts'
+import { positionsFromZero } from './embeddings.ts'
 import { Pooler } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
-import { TextModel } from './text-model.ts'
+import { EncoderModel } from './encoder-model.ts'
 import { TokenClassifier } from './token-classifier.ts'
 
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
 
-/** Positions count from 0, padding or not. */
-const positionsFromZero: PositionLookup = (table, batch) =>
-  batch.layout === 'packed' ? table.forward(batch.positions) : narrow(table.weight, 0, 0, batch.inputIds.shape[1]!)
-
 /** The encoder alone. */
-export class BertEncoder extends TextModel {
+export class BertEncoder extends EncoderModel {
   constructor(config: EncoderConfig, placement: Placement = {}) {
     super(config, placement, {
       positions: { lookUp: positionsFromZero },

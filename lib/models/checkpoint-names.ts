@@ -9,18 +9,21 @@ export interface NamePlan {
   readonly ignored: readonly string[]
 }
 
-/** Heads of other tasks, beside this task's own; a new head replaces them all. */
-const otherHeads = /^(qa_outputs|score|pre_classifier)\./
+/** Heads of this and of other tasks; a new head replaces them all. */
+const heads = /^(classifier|pre_classifier|qa_outputs|score|lm_head)\./
 
 /**
  * Translates the names of a checkpoint into paths of a model. Besides the rule of `toModulePath` there are exactly these
  * allowances: a checkpoint of the encoder alone lacks the family's prefix; layer norms of checkpoints that once came from
- * TensorFlow have gamma and beta; the family's `ignorable` names; and, where `newHead` asks for it, any head.
+ * TensorFlow have gamma and beta; the family's `renamed` and `ignorable` names; and, where `newHead` asks for it, any head.
+ *
+ * @param unused patterns of names that are ignored beside the family's `ignorable`
  */
 export function planNames(
   names: Iterable<string>,
-  family: Pick<ModelFamily, 'prefix' | 'ignorable'>,
+  family: Pick<ModelFamily, 'prefix' | 'ignorable' | 'renamed'>,
   newHead: boolean,
+  unused: readonly RegExp[] = [],
 ): NamePlan {
   const all = [...names]
   const prefix = `${family.prefix}.`
@@ -28,9 +31,10 @@ export function planNames(
   const sources = new Map<string, string>()
   const ignored: string[] = []
   for (const name of all) {
-    const full = encoderAlone && /^(embeddings|encoder|pooler)\./.test(name) ? prefix + name : name
-    const isHead = full.startsWith('classifier.') || otherHeads.test(full)
-    if (family.ignorable.some(pattern => pattern.test(full)) || (newHead && isHead)) {
+    const isHead = heads.test(name)
+    const old = encoderAlone && !isHead && !family.ignorable.some(pattern => pattern.test(name)) ? prefix + name : name
+    const full = family.renamed?.(old) ?? old
+    if ([...family.ignorable, ...unused].some(pattern => pattern.test(full)) || (newHead && isHead)) {
       ignored.push(name)
       continue
     }

@@ -4,7 +4,7 @@ import type { JsonObject } from '../io/index.ts'
 import { reshape } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import type { EncoderConfig, ProblemType } from './config.ts'
+import type { ModelConfig, ProblemType } from './config.ts'
 
 /** What to compute besides the logits. */
 export interface ForwardOptions {
@@ -49,11 +49,11 @@ export interface ModelOrigin {
 
 /** A model that gives one row of logits a text: labels, scores or a regression. */
 export abstract class SequenceClassifier extends Module {
-  readonly config: EncoderConfig
+  readonly config: ModelConfig
   /** Where it was loaded from, with what it did not find there; absent for a model that was made from a configuration. */
   origin: ModelOrigin | undefined = undefined
 
-  constructor(config: EncoderConfig) {
+  constructor(config: ModelConfig) {
     super()
     this.config = config
   }

@@ -1,4 +1,3 @@
-import { checkpoint } from '../autograd/index.ts'
 import { tanh } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import {
@@ -15,16 +14,12 @@ import {
   type Placement,
 } from '../nn/index.ts'
 import type { EncoderConfig } from './config.ts'
+import { type LayerOptions, placesOf, Stack } from './stack.ts'
 
 // The encoder that BERT and RoBERTa share ("Attention is all you need", layer norm after each residual). The properties
 // bear the names of the checkpoints, so every weight's path is its name on disk.
 //
 // Hidden states are [batch, seq, hidden], or [rows, hidden] where a batch has no padding; written [..., hidden].
-
-export interface LayerOptions {
-  /** Only the first token of each text is wanted, [batch, hidden]: the others give keys and values alone. */
-  firstOnly?: boolean
-}
 
 /** Query, key and value of one layer and the attention between them. */
 export class SelfAttention extends Module {
@@ -69,18 +64,23 @@ export class ResidualOutput extends Module {
   }
 }
 
+/** What stands between the tokens that ask and all others. */
+type Attending<Context extends AttentionContext> = Module & {
+  forward(input: Tensor, asking: Tensor, context: Context, options: LayerOptions): Tensor
+}
+
 /** The attention half of a layer. */
-export class SelfAttentionBlock extends Module {
-  readonly self: SelfAttention
+export class SelfAttentionBlock<Context extends AttentionContext = AttentionContext> extends Module {
+  readonly self: Attending<Context>
   readonly output: ResidualOutput
 
-  constructor(config: EncoderConfig, placement: Placement) {
+  constructor(self: Attending<Context>, config: EncoderConfig, placement: Placement) {
     super()
-    this.self = new SelfAttention(config, placement)
+    this.self = self
     this.output = new ResidualOutput(config.hiddenSize, config, placement)
   }
 
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
+  forward(input: Tensor, context: Context, options: LayerOptions): Tensor {
     const asking = options.firstOnly ? firstTokens(input, context) : input
     const attended = this.self.forward(input, asking, context, options)
     return this.output.forward(attended, asking, placesOf(context, options))
@@ -105,74 +105,36 @@ export class Intermediate extends Module {
 }
 
 /** One layer: attention, then feed-forward. */
-export class EncoderLayer extends Module {
-  readonly attention: SelfAttentionBlock
+export class EncoderLayer<Context extends AttentionContext = AttentionContext> extends Module {
+  readonly attention: SelfAttentionBlock<Context>
   readonly intermediate: Intermediate
   readonly output: ResidualOutput
 
-  constructor(config: EncoderConfig, placement: Placement) {
+  constructor(self: Attending<Context>, config: EncoderConfig, placement: Placement) {
     super()
-    this.attention = new SelfAttentionBlock(config, placement)
+    this.attention = new SelfAttentionBlock(self, config, placement)
     this.intermediate = new Intermediate(config, placement)
     this.output = new ResidualOutput(config.intermediateSize, config, placement)
   }
 
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions = {}): Tensor {
+  forward(input: Tensor, context: Context, options: LayerOptions = {}): Tensor {
     const attended = scope(() => this.attention.forward(input, context, options)) // frees queries, keys, scores
     const rows = placesOf(context, options)
     return this.output.forward(this.intermediate.forward(attended, rows), attended, rows)
   }
 }
 
-/** The places by which dropout tells the rows of a layer's output: of first tokens alone, one a text, their number is. */
-function placesOf({ rows }: AttentionContext, { firstOnly }: LayerOptions): Tensor | undefined {
-  return firstOnly ? undefined : rows?.placeOf
-}
-
 /** The stack of layers. */
-export class Encoder extends Module {
+export class Encoder extends Stack {
   readonly layer: EncoderLayer[]
-  /** Whether a layer's activations are computed again in the backward, which then has no second derivative. */
-  checkpointing = false
 
   constructor(config: EncoderConfig, placement: Placement) {
     super()
-    this.layer = Array.from({ length: config.numHiddenLayers }, () => new EncoderLayer(config, placement))
+    this.layer = Array.from({ length: config.numHiddenLayers }, () => {
+      const self = new SelfAttention(config, placement)
+      return new EncoderLayer(self, config, placement)
+    })
   }
-
-  /**
-   * [..., hidden] to [last hidden state], or with `every` to [input, output of layer 1, ..., of the last], each
-   * [..., hidden]. With `firstOnly` the last one is that of the first tokens, [batch, hidden].
-   */
-  forward(input: Tensor, context: AttentionContext, options: LayerOptions & { every: boolean }): Tensor[] {
-    const states = [input]
-    let hidden = input
-    for (const layer of this.layer) {
-      const ofLayer = { firstOnly: options.firstOnly === true && layer === this.layer.at(-1) }
-      const run = this.checkpointing ? checkpointed : plain
-      const output = scope(() => run(layer, hidden, context, ofLayer)) // frees what only this layer used
-      if (options.every) states.push(output)
-      else if (hidden !== input) hidden.dispose()
-      hidden = output
-    }
-    return options.every ? states : [hidden]
-  }
-}
-
-function plain(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  return layer.forward(hidden, context, options)
-}
-
-/** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
-function checkpointed(layer: EncoderLayer, hidden: Tensor, context: AttentionContext, options: LayerOptions): Tensor {
-  const { bias, ...rest } = context
-  const run = (input: Tensor, mask?: Tensor) => layer.forward(input, mask ? { ...rest, bias: mask } : rest, options)
-  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: layer.parameters() })
-}
-
-/** Switches gradient checkpointing of every encoder in a model on or off: memory of one layer, for one more forward. */
-export function useGradientCheckpointing(model: Module, enabled: boolean): void {
-  for (const [, module] of model.namedModules()) if (module instanceof Encoder) module.checkpointing = enabled
 }
 
 /** tanh(dense(first token)). */

@@ -8,6 +8,14 @@ export {
 } from './batch.ts'
 export { BertEncoder, BertForSequenceClassification, BertForTokenClassification, BertModel } from './bert.ts'
 export {
+  type CausalConfig,
+  CausalLanguageModel,
+  type CausalOptions,
+  type LanguageOptions,
+  type LanguageOutput,
+  languageLoss,
+} from './causal.ts'
+export {
   type ClassifierOutput,
   classificationLoss,
   type EncoderOptions,
@@ -16,11 +24,18 @@ export {
   type ModelOrigin,
   SequenceClassifier,
 } from './classifier.ts'
-export type { EncoderConfig, ProblemType } from './config.ts'
-export { useGradientCheckpointing } from './encoder.ts'
+export type { EncoderConfig, ModelConfig, ProblemType } from './config.ts'
+export { DebertaV2ForSequenceClassification, DebertaV2Model } from './deberta-v2.ts'
+export { DistilBertForSequenceClassification, DistilBertModel } from './distilbert.ts'
+export { EsmForSequenceClassification, EsmModel } from './esm.ts'
+export { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts'
+export type { GPT2Config } from './gpt2-config.ts'
+export { KeyValueCache } from './key-value-cache.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
+export { createLanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from './load-language-model.ts'
 export { packBatch, packTexts, type TextIds } from './packed.ts'
-export { type HeadTask, modelTypes } from './registry.ts'
+export { type HeadTask, modelTypes, tuningDefaults } from './registry.ts'
 export { RobertaForSequenceClassification, RobertaForTokenClassification, RobertaModel } from './roberta.ts'
 export { saveModel } from './save.ts'
+export { useGradientCheckpointing } from './stack.ts'
 export { TokenClassifier, type TokenEncoder, tokenLoss } from './token-classifier.ts'

@@ -6,9 +6,9 @@ import { to } from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
 import { planNames } from './checkpoint-names.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import { defaultLabels, type EncoderConfig, type ProblemType, readEncoderConfig } from './config.ts'
+import { defaultLabels, type EncoderConfig, type ModelConfig, type ProblemType } from './config.ts'
 import { initialise } from './initialise.ts'
-import { familyOf, headOf, type HeadTask } from './registry.ts'
+import { familyOf, type HeadTask, headOf, readConfigOf, startStdOf } from './registry.ts'
 import type { TokenClassifier } from './token-classifier.ts'
 
 /** Options of `loadModel`. */
@@ -64,17 +64,15 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const family = familyOf(json.model_type, file)
   const own = headOf(family, task, file)
   if (head === 'checkpoint') requireHead(json, own.architecture, file)
-  const config = withHead(readEncoderConfig(json, family.defaults, file), options, folder)
+  const config = withHead(readConfigOf(family, json, file), options, folder) as EncoderConfig
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
-  const { sources, ignored } = planNames(
-    checkpoint.entries.keys(),
-    { ...family, ignorable: own.ignorable },
-    head === 'new',
-  )
+  const unused = [...own.ignorable, ...(family.unusedBy?.(config) ?? [])]
+  const { sources, ignored } = planNames(checkpoint.entries.keys(), family, head === 'new', unused)
 
   const isNew = (path: string) =>
-    (head === 'new' && path.startsWith('classifier')) ||
-    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`))
+    (head === 'new' && isHeadPath(path)) ||
+    (pooler === 'new' && path.startsWith(`${family.prefix}.pooler`)) ||
+    (family.startsAnew?.(path, head === 'new') === true && !sources.has(path))
   const dropped = [...sources].filter(([path]) => isNew(path)).map(([, name]) => name)
   const kept = new Map([...sources].filter(([path]) => !isNew(path)))
 
@@ -107,13 +105,13 @@ export function createModel(
 ): SequenceClassifier | TokenClassifier {
   const family = familyOf(config.model_type, 'createModel')
   const where = checkPlacement(placement)
-  const read = readEncoderConfig(config, family.defaults, 'createModel')
-  const model = headOf(family, task, 'createModel').create(read, { ...where, device: 'meta' })
-  initialise(model, { std: read.initializerRange, placement: where })
+  const read = readConfigOf(family, config, 'createModel')
+  const model = headOf(family, task, 'createModel').create(read as EncoderConfig, { ...where, device: 'meta' })
+  initialise(model, { std: startStdOf(family, read), placement: where })
   return model.train(false)
 }
 
-function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
+export function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement): Required<Placement> {
   if (floatingDtypes.includes(dtype)) return { dtype, device }
   throw new ConfigError('DTYPE', `loadModel: expected a dtype of ${floatingDtypes.join(', ')}, got ${dtype}`, {
     key: 'dtype',
@@ -134,7 +132,7 @@ function requireHead(json: JsonObject, architecture: string, file: string): void
 }
 
 /** The configuration with the labels and the problem that the caller names. */
-function withHead(config: EncoderConfig, options: LoadModelOptions, folder: string): EncoderConfig {
+function withHead(config: ModelConfig, options: LoadModelOptions, folder: string): ModelConfig {
   const refuse = (problem: string) => {
     throw new ConfigError('LABELS', `loadModel: ${folder}: ${problem}`, { key: 'labels' })
   }
@@ -160,7 +158,7 @@ function withHead(config: EncoderConfig, options: LoadModelOptions, folder: stri
 }
 
 /** Every name, shape and dtype of the checkpoint against the model, in one error. */
-function requireFit(
+export function requireFit(
   model: Module,
   sources: ReadonlyMap<string, string>,
   checkpoint: Checkpoint,
@@ -188,10 +186,10 @@ function requireFit(
 }
 
 function isHeadPath(path: string): boolean {
-  return path.startsWith('classifier.')
+  return /^(classifier|preClassifier|score)(\.|$)/.test(path)
 }
 
-function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
+export function placed(tensor: Tensor, placement: Required<Placement>): Tensor {
   if (tensor.dtype === placement.dtype && tensor.device === placement.device) return tensor
   const moved = to(tensor, placement)
   tensor.dispose()

@@ -7,13 +7,13 @@ import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from '
 import type { EncoderConfig } from './config.ts'
 import type { PositionLookup } from './embeddings.ts'
 import type { ModelFamily } from './family.ts'
-import { TextModel } from './text-model.ts'
+import { EncoderModel } from './encoder-model.ts'
 import { TokenClassifier } from './token-classifier.ts'
 
 // "RoBERTa: A Robustly Optimized BERT Pretraining Approach", as transformers' modeling_roberta.py computes it.
 
 /** Real tokens count from the padding token's id + 1, padding has that id: from fairseq. */
-function positionsAfter(padding: number): PositionLookup {
+export function positionsAfter(padding: number): PositionLookup {
   return (table, batch) => {
     const real = to(ne(batch.inputIds, padding), { dtype: 'int64' }) // [batch, seq] or [rows]
     const count = batch.layout === 'packed' ? countInText(real, batch.rows) : cumsum(real, 1)
@@ -28,7 +28,7 @@ function countInText(real: Tensor, { rowOf, mask, placeOf }: TextRows): Tensor {
 }
 
 /** The encoder; its pooler is not used by any head here. */
-export class RobertaModel extends TextModel {
+export class RobertaModel extends EncoderModel {
   /** @throws ConfigError where the configuration names no padding token: positions count from it. */
   constructor(config: EncoderConfig, placement: Placement = {}) {
     const padding = config.padTokenId

@@ -3,10 +3,15 @@ export {
   Attention,
   type AttentionContext,
   type AttentionKernel,
+  type AttentionOptions,
   firstTokens,
+  mergeHeads,
+  sideBySide,
+  splitHeads,
   type TextRows,
   useAttentionKernel,
 } from './attention.ts'
+export { Conv1D } from './conv1d.ts'
 export { Dropout, type DropoutPlace, dropout } from './dropout.ts'
 export { Embedding } from './embedding.ts'
 export { frozenLinear } from './frozen-linear.ts'

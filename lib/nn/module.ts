@@ -99,7 +99,8 @@ export abstract class Module {
   }
 
   /**
-   * Puts another tensor in the place of a parameter or buffer, with its role. The old tensor is disposed.
+   * Puts another tensor in the place of a parameter or buffer, with its role; in every place of one that modules share. The
+   * old tensor is disposed.
    *
    * @throws ArgumentError where the path leads to neither.
    */
@@ -112,7 +113,10 @@ export abstract class Module {
       })
     }
     if (old === tensor) return
-    found.owner[found.name] = takeRole(tensor, old)
+    takeRole(tensor, old)
+    for (const [, module] of this.namedModules()) {
+      for (const [name, value] of Object.entries(module)) if (value === old) (module as unknown as Owner)[name] = tensor
+    }
     old.dispose()
   }
 

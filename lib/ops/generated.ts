@@ -1210,6 +1210,12 @@ export function foreachZero_(input: readonly Tensor[]): void {
   op(219)(input)
 }
 
+/** Inverse of the two-dimensional Fourier transform of a real matrix from half of its spectrum, to the size `s`. `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+export function fftIrfft2(input: Tensor, options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null }): Tensor {
+  if (options !== undefined) checkOptions(220, options)
+  return op(220)(input, options?.s, options?.dim, options?.norm) as Tensor
+}
+
 declare module '../tensor/tensor.ts' {
   interface Tensor {
     /** Sum of two tensors, `other` scaled by `alpha`. */
@@ -1582,6 +1588,8 @@ declare module '../tensor/tensor.ts' {
     indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: number | boolean }): Tensor
     /** Puts elements along a dimension at given indices. */
     scatter_(dim: number, index: Tensor, src: Tensor): Tensor
+    /** Inverse of the two-dimensional Fourier transform of a real matrix from half of its spectrum, to the size `s`. */
+    fftIrfft2(options?: { s?: readonly number[] | number | null; dim?: readonly number[] | number; norm?: string | null }): Tensor
   }
 }
 
@@ -1771,4 +1779,5 @@ installMethods(Tensor, {
   indexCopy_,
   indexAdd_,
   scatter_,
+  fftIrfft2,
 })

@@ -264,4 +264,7 @@ export const table: readonly OpRow[] = [
   { name: 'foreachLerp_', op: '_foreach_lerp_.Scalar', group: 'foreach', positional: 3, method: false, doc: 'Interpolates a list with a number as weight, in place.' },
   { name: 'foreachCopy_', op: '_foreach_copy_', group: 'foreach', positional: 2, method: false, doc: 'Copies one list to another, in place.' },
   { name: 'foreachZero_', op: '_foreach_zero_', group: 'foreach', positional: 1, method: false, doc: 'Fills a list with zeros.' },
+
+  // Fourier
+  { name: 'fftIrfft2', op: 'fft_irfft2', group: 'Fourier', positional: 1, doc: 'Inverse of the two-dimensional Fourier transform of a real matrix from half of its spectrum, to the size `s`.' },
 ]

@@ -1,8 +1,8 @@
-import { AdaptedLinear, bidoraLinear, type BidoraLayer, loraLinear } from '../adapters/index.ts'
+import { AdaptedLinear, bidoraLinear, type BidoraLayer, LinearAdapter, loraLinear } from '../adapters/index.ts'
 import { gainOf } from '../adapters/norm.ts'
 import { noGrad } from '../autograd/index.ts'
 import { canPack, type Layer, Linear, Module, packedLinear, packWeight } from '../nn/index.ts'
-import { keep, scope, type Tensor } from '../tensor/index.ts'
+import { keep, scope, Tensor } from '../tensor/index.ts'
 
 /** Below this, a product costs no more than the call. */
 const leastFeatures = 64
@@ -54,6 +54,31 @@ class PackedAdapted extends Module {
   }
 }
 
+/** A layer of another method at the present values of its parameters: what it makes of its weight, packed. */
+class PackedMerged extends Module {
+  readonly #layer: LinearAdapter
+  readonly #merged: Tensor
+  readonly #packed: Tensor
+
+  constructor(layer: LinearAdapter) {
+    super()
+    this.#layer = layer
+    this.#merged = keep(scope(() => layer.mergedWeight()))
+    this.#packed = keep(packWeight(this.#merged))
+  }
+
+  /** `[..., in]` to `[..., out]` */
+  forward(input: Tensor): Tensor {
+    return packedLinear(input, this.#merged, this.#packed, this.#layer.bias)
+  }
+
+  override release(): void {
+    this.#merged.dispose()
+    this.#packed.dispose()
+  }
+}
+
+type Packable = Linear | AdaptedLinear | LinearAdapter
 type Owner = Record<string, unknown>
 
 interface Place {
@@ -114,23 +139,27 @@ function placesOf(model: Module): Place[] {
     const owner = module as unknown as Owner
     return Object.entries(owner).flatMap(([name, layer]): Place[] => {
       if (!isPackable(layer)) return []
-      const packed = layer instanceof Linear ? new PackedLinear(layer) : new PackedAdapted(layer)
+      const packed = packedOf(layer)
       return [{ owner, name, layer, packed, source: sourceOf(layer) }]
     })
   })
 }
 
-function isPackable(layer: unknown): layer is Linear | AdaptedLinear {
-  if (!(layer instanceof Linear || layer instanceof AdaptedLinear) || !canPack(layer.weight)) return false
+function packedOf(layer: Packable): Layer {
+  if (layer instanceof Linear) return new PackedLinear(layer)
+  return layer instanceof AdaptedLinear ? new PackedAdapted(layer) : new PackedMerged(layer)
+}
+
+function isPackable(layer: unknown): layer is Packable {
+  if (!(layer instanceof Linear || layer instanceof AdaptedLinear || layer instanceof LinearAdapter)) return false
+  if (!canPack(layer.weight)) return false
   if (layer instanceof AdaptedLinear && layer.loraA.dtype !== layer.weight.dtype) return false
   return Math.min(...layer.weight.shape) >= leastFeatures
 }
 
 /** The bias is read at each use. */
-function sourceOf(layer: Linear | AdaptedLinear): Place['source'] {
-  const names = layer instanceof Linear ? ['weight'] : ['weight', 'loraA', 'loraB', 'magnitude']
-  return names.flatMap(name => {
-    const tensor = (layer as unknown as Record<string, Tensor | null>)[name]
-    return tensor ? [{ name, tensor, version: tensor.version }] : []
-  })
+function sourceOf(layer: Packable): Place['source'] {
+  return Object.entries(layer).flatMap(([name, tensor]: [string, unknown]) =>
+    tensor instanceof Tensor && name !== 'bias' ? [{ name, tensor, version: tensor.version }] : [],
+  )
 }

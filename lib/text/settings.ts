@@ -61,10 +61,11 @@ const strategies: Record<string, Truncation> = {
   OnlySecond: 'only_second',
 }
 
-/** Tokens that the model has positions for. RoBERTa's begin after the padding id: 514 rows serve 512 tokens. */
+/** Tokens that the model has positions for. RoBERTa's, and ESM's own, begin after the padding id: 514 rows serve 512 tokens. */
 function positions(model: JsonObject): number | null {
   const rows = wholeNumber(model.max_position_embeddings) ?? wholeNumber(model.n_positions)
-  const isOffset = typeof model.model_type === 'string' && model.model_type.includes('roberta')
+  const isEsm = model.model_type === 'esm' && model.position_embedding_type !== 'rotary'
+  const isOffset = isEsm || (typeof model.model_type === 'string' && model.model_type.includes('roberta'))
   return rows === null || !isOffset ? rows : rows - (wholeNumber(model.pad_token_id) ?? 1) - 1
 }
 

@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.ts'
 import { asObject, type JsonObject, objectOf, type TokenizerFiles, textOf } from './files.ts'
+import { esmTokenizer } from './esm-vocabulary.ts'
 import { bertTokenizer, robertaTokenizer } from './vocabulary.ts'
 
 /** The tokenizer as the library reads it, and the same as an object. */
@@ -10,13 +11,14 @@ export interface TokenizerSource {
   from: string
 }
 
-type Family = 'bert' | 'roberta'
+type Family = 'bert' | 'roberta' | 'esm'
 
 /** Class names without "Tokenizer" and "Fast", and model types where no class is named. */
 const families: Record<string, Family> = {
   bert: 'bert',
   distilbert: 'bert',
   electra: 'bert',
+  esm: 'esm',
   mobilebert: 'bert',
   roberta: 'roberta',
 }
@@ -38,13 +40,14 @@ export function tokenizerSource(files: TokenizerFiles, model: JsonObject): Token
     return { json: changed ? JSON.stringify(parsed) : json, parsed, from: 'tokenizer.json' }
   }
   if (family === 'bert' && files.contents.has('vocab.txt')) return made(bertTokenizer(files), 'vocab.txt')
+  if (family === 'esm' && files.contents.has('vocab.txt')) return made(esmTokenizer(files), 'vocab.txt')
   if (family === 'roberta' && files.contents.has('vocab.json') && files.contents.has('merges.txt')) {
     return made(robertaTokenizer(files), 'vocab.json and merges.txt')
   }
   const got = [...files.contents.keys()]
   throw new FormatError(
     'tokenizer-missing',
-    `tokenizer: expected tokenizer.json in ${files.dir} (or the vocabulary files of a BERT or RoBERTa tokenizer), ` +
+    `tokenizer: expected tokenizer.json in ${files.dir} (or the vocabulary files of a BERT, RoBERTa or ESM tokenizer), ` +
       `got ${got.length === 0 ? 'no tokenizer file' : got.join(', ')}${name === undefined ? '' : ` of a '${name}' tokenizer`}; ` +
       'add the file, or write it in Python: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)',
     { file: files.dir, got },

@@ -16,11 +16,11 @@ export interface DeclaredToken {
 /** Names by convention, for a role that no file speaks of. */
 const customary: Record<Role, string[]> = {
   bos: ['<s>'],
-  eos: ['</s>'],
+  eos: ['</s>', '<eos>'],
   unk: ['[UNK]', '<unk>'],
   sep: ['[SEP]', '</s>'],
   pad: ['[PAD]', '<pad>'],
-  cls: ['[CLS]', '<s>'],
+  cls: ['[CLS]', '<s>', '<cls>'],
   mask: ['[MASK]', '<mask>'],
 }
 

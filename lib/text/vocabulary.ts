@@ -120,7 +120,7 @@ function readMerges(files: TokenizerFiles): string[][] {
 }
 
 /** The special tokens of the family where the files say nothing else, with their entries in `added_tokens`. */
-function specialTokens(
+export function specialTokens(
   files: TokenizerFiles,
   vocab: Map<string, number>,
   file: string,
@@ -173,7 +173,7 @@ function specialTokens(
 }
 
 /** Python's text mode ends lines at \n, \r\n and \r, and the last line may have no end. */
-function lines(text: string): string[] {
+export function lines(text: string): string[] {
   const all = text.split(/\r\n|\n|\r/)
   if (all.at(-1) === '') all.pop()
   return all

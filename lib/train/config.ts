@@ -2,11 +2,13 @@
  * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
  * table derive from this table; `settings.ts` checks what a user gives against it.
  */
+import { BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
 import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
+import { PRESET_NAMES } from './presets.ts'
 import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
-const ADAPTED = ['bidora', 'dora', 'lora'] as const
+const ADAPTED = ['bidora', 'dora', 'lora', 'rslora'] as const
 const DECOMPOSED = ['bidora', 'dora'] as const
 const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 
@@ -31,24 +33,30 @@ export const MODEL_FIELDS = {
     default: 'bidora',
     doc: 'How the model is tuned.',
   }),
-  rank: integer({ methods: ADAPTED, default: 8, min: 1, doc: 'Rank of the low-rank factors.' }),
+  rank: integer({
+    methods: [...ADAPTED, 'vera'],
+    default: 8,
+    defaults: { vera: 256 },
+    min: 1,
+    doc: 'Rank of the low-rank factors.',
+  }),
   loraAlpha: number({
     methods: ADAPTED,
     default: 16,
     min: 0,
     above: true,
-    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank.',
+    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank).',
   }),
   loraDropout: number({
-    methods: ADAPTED,
+    methods: [...ADAPTED, 'vera'],
     default: 0,
     min: 0,
     max: 0.99,
     doc: 'Dropout on the input of the low-rank product.',
   }),
   targetModules: list({
-    methods: ADAPTED,
-    defaultText: 'query,value',
+    methods: [...ADAPTED, 'vera', 'fourierft'],
+    defaultText: 'those of PEFT for the model (BERT: query,value)',
     doc: 'Names of the linear layers that are adapted.',
   }),
   magnitudeAxis: choice({
@@ -63,6 +71,7 @@ export const MODEL_FIELDS = {
     defaults: { dora: true },
     doc: 'Whether the norm is a constant for the gradient (as PEFT) or part of it.',
   }),
+  ...BASELINE_FIELDS,
   device: text({
     default: 'auto',
     pattern: /^(auto|cpu|cuda(:\d+)?)$/,
@@ -101,7 +110,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { vera: 1e-2, fourierft: 5e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),
@@ -153,6 +162,13 @@ export const FIT_FIELDS = {
     doc: 'Part of the upper steps in which the learning rate of the magnitudes rises from 0.',
   }),
   weightDecay: number({ default: 0.01, min: 0, doc: 'Decoupled weight decay of everything but magnitudes.' }),
+  retrainWeightDecay: number({
+    methods: TWO_LEVELS,
+    readWith: { retrain: [true] },
+    min: 0,
+    defaultText: 'weightDecay',
+    doc: 'The same in the retraining.',
+  }),
   upperWeightDecay: number({
     methods: TWO_LEVELS,
     readWith: SEARCHED,
@@ -264,7 +280,11 @@ export const FIT_FIELDS = {
 
 /** Settings that either call takes; what `fit` is given wins. */
 export const SHARED_FIELDS = {
-  preset: choice({ values: ['paper'], doc: 'A named set of settings; settings given beside it win.' }),
+  preset: choice({
+    values: PRESET_NAMES,
+    note: "the paper's settings for other models and data sets are not published",
+    doc: 'A named set of settings (README of train); settings given beside it win.',
+  }),
   maxLength: integer({ default: 128, min: 2, doc: 'Longest text in tokens; longer ones are cut and counted.' }),
   stride: integer({
     readWith: { task: ['token-classification'] },
@@ -297,6 +317,7 @@ export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
 /** Settings that are what another one is, where they are not given. */
 export const DERIVED = {
   lowerLearningRate: 'retrainLearningRate',
+  retrainWeightDecay: 'weightDecay',
   stepSize: 'lowerLearningRate',
   headFrom: 'directionsFrom',
   upperBatchSize: 'batchSize',
@@ -322,41 +343,6 @@ export const RIVALS: Readonly<Record<string, FieldName>> = {
   searchEpochs: 'searchSteps',
   retrainSteps: 'retrainEpochs',
   retrainEpochs: 'retrainSteps',
-}
-
-/**
- * Named sets of settings. `paper`: what the BiDoRA paper's own scripts for RoBERTa-base on GLUE run (CoLA's row), with
- * the formula's letter for the axis and the effective scale of 1.
- */
-export const PRESETS: Readonly<Record<'paper', GivenModelSettings & GivenFitSettings>> = {
-  paper: {
-    rank: 4,
-    loraAlpha: 4,
-    magnitudeAxis: 'in',
-    detachNorm: false,
-    maxLength: 512,
-    hypergradient: 'finite-difference',
-    round: 'faithful',
-    radius: 0.01,
-    unrollSteps: 1,
-    lowerFraction: 0.8,
-    searchSteps: 20_000,
-    retrainSteps: 30_000,
-    lowerLearningRate: 5e-5,
-    upperLearningRate: 5e-5,
-    retrainLearningRate: 3e-5,
-    batchSize: 32,
-    schedule: 'linear',
-    warmupRatio: 0.1,
-    weightDecay: 0.1,
-    upperWeightDecay: 0.1,
-    clip: 0,
-    upperClip: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.98,
-    adamEpsilon: 1e-6,
-    orthogonality: 1e-5,
-  },
 }
 
 export type { Method }

@@ -2,7 +2,7 @@
  * One setting: its type, default, range, sentence and readers. Everything that speaks of settings (types, flags,
  * `--help`, saved JSON, README table) is derived from the table of these in `config.ts`.
  */
-export const METHODS = ['bidora', 'dora', 'lora', 'full', 'bitfit', 'head'] as const
+export const METHODS = ['bidora', 'dora', 'lora', 'rslora', 'vera', 'fourierft', 'full', 'bitfit', 'head'] as const
 
 /** How a model is tuned. */
 export type Method = (typeof METHODS)[number]
@@ -34,6 +34,8 @@ export interface Field<T> {
   readonly later?: readonly string[]
   /** Names that somebody may well give and that are not offered, with the reason. */
   readonly refused?: Readonly<Record<string, string>>
+  /** What a refusal of any other value adds. */
+  readonly note?: string
   readonly pattern?: RegExp
   readonly patternText?: string
   /** Whether the setting may change when a run is resumed, because the trained weights do not depend on it. */
@@ -69,6 +71,7 @@ type Choices<V extends string> = Common<V> & {
   values: readonly V[]
   later?: readonly string[]
   refused?: Readonly<Record<string, string>>
+  note?: string
 }
 export function choice<const V extends string>(options: Choices<V> & { default: V }): Field<V>
 export function choice<const V extends string>(options: Choices<V>): Field<V | undefined>

@@ -2,14 +2,13 @@ import { AbortError, ConfigError } from '../errors.ts'
 import { useGradientCheckpointing } from '../models/index.ts'
 import { cuda, manualSeed } from '../tensor/index.ts'
 import { bestEntry } from './best.ts'
-import { trainBidora } from './bidora.ts'
+import { trainByMethod } from './by-method.ts'
 import type { Settings } from './config.ts'
 import { evaluateRows, scoreNames } from './evaluate.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { centreNewHead } from './head-start.ts'
 import { peakBytes } from './memory.ts'
 import { type Objective, objectiveOf } from './objective.ts'
-import { trainOneLevel } from './one-level.ts'
 import { countTruncated, type Row } from './rows.ts'
 import { Run } from './run.ts'
 import { openRunFiles } from './run-files.ts'
@@ -159,8 +158,7 @@ async function train(model: TunableModel, { settings, rows, run, objective }: Tr
   model.objective = objective
   useGradientCheckpointing(model.classifier, settings.gradientCheckpointing)
   try {
-    if (settings.method === 'bidora') return await trainBidora(training)
-    await trainOneLevel(training, { phase: 'train', parameters: training.parametersOf('lower') })
+    await trainByMethod(training)
   } finally {
     useGradientCheckpointing(model.classifier, false)
     model.classifier.releaseAll() // predictions do without the copies of weights that a training reads

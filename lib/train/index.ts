@@ -5,11 +5,11 @@ export {
   type FieldName,
   MODEL_FIELDS,
   type ModelSettings,
-  PRESETS,
   type Settings,
   SHARED_FIELDS,
 } from './config.ts'
 export { METHODS, type Method } from './field.ts'
+export { PRESETS, type Preset } from './presets.ts'
 export { describeSettings, fitSettings, flagOf, modelSettings, valueFromText } from './settings.ts'
 export { TunedModel } from './tuned-model.ts'
 export type * from './types.ts'

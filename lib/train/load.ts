@@ -12,11 +12,12 @@ import { ConfigError, FormatError } from '../errors.ts'
 import { isJsonObject, type JsonObject, readJsonObject, SafetensorsFile } from '../io/index.ts'
 import { loadModel } from '../models/index.ts'
 import { Tokenizer } from '../text/index.ts'
-import type { GivenModelSettings, ModelSettings } from './config.ts'
+import type { ModelSettings } from './config.ts'
 import { modelSettings } from './settings.ts'
 import { taskOf } from './tasks.ts'
 import { tokenClassification } from './token-classification.ts'
 import { TunableModel } from './tunable-model.ts'
+import { givenOf } from './tuning.ts'
 import type { LoadOptions } from './types.ts'
 
 type ProblemType = ModelSettings['problemType']
@@ -146,7 +147,7 @@ function outputsOf(
 function headWidth(folder: string): number {
   const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
   const last = [...file.entries].find(([name]) =>
-    /(classifier|score)(\.out_proj)?\.(modules_to_save\.)?(default\.)?weight$/.test(name),
+    /\.(classifier|score)(\.out_proj)?\.(modules_to_save\.)?(default\.)?weight$/.test(name),
   )
   if (last) return last[1].shape[0]!
   throw new FormatError(
@@ -176,14 +177,8 @@ function settingsOf(
   tuning: TuningSettings,
   { task, problemType, labels, extra, dtype, threads, device }: Saved,
 ): ModelSettings {
-  const { method } = tuning
   const maxLength = typeof extra.maxLength === 'number' ? extra.maxLength : undefined
   const stride = typeof extra.stride === 'number' ? extra.stride : undefined
   const own = task === 'token-classification' ? { stride } : { problemType }
-  const given: GivenModelSettings = { task, method, ...own, labels, maxLength, dtype, threads, device }
-  if (!('targetModules' in tuning)) return modelSettings(given).settings
-  const { rank, loraAlpha, loraDropout, targetModules, magnitudeAxis, detachNorm } = tuning
-  const targets = typeof targetModules === 'string' ? [targetModules] : targetModules
-  const decomposed = method === 'lora' ? {} : { magnitudeAxis, detachNorm }
-  return modelSettings({ ...given, rank, loraAlpha, loraDropout, targetModules: targets, ...decomposed }).settings
+  return modelSettings({ task, ...givenOf(tuning), ...own, labels, maxLength, dtype, threads, device }).settings
 }

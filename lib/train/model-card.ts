@@ -5,6 +5,9 @@ const NAMES: Readonly<Record<string, string>> = {
   bidora: 'BiDoRA',
   dora: 'DoRA',
   lora: 'LoRA',
+  rslora: 'rsLoRA',
+  vera: 'VeRA',
+  fourierft: 'FourierFT',
   full: 'full fine-tuning',
   bitfit: 'BitFit',
   head: 'a new head',
@@ -54,7 +57,7 @@ export function modelCard(
 
 /** Whether PEFT can read the adapter. */
 function isPeft({ tuning }: TunableModel): boolean {
-  return 'targetModules' in tuning && tuning.magnitudeAxis !== 'in'
+  return 'targetModules' in tuning && !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
 }
 
 function reportLines({ metrics, parameters, steps, seed, time }: FitReport): string[] {

@@ -13,6 +13,8 @@ export interface OneLevel {
   readonly parameters: readonly NamedParameter[]
   /** From a batch to a scalar; the task's loss where it is left out. */
   readonly loss?: (batch: LevelBatch) => Tensor
+  /** That of the settings for all levels where it is left out. */
+  readonly weightDecay?: number
   /** As in `PhasePlan`. */
   readonly laterSteps?: number
 }
@@ -20,10 +22,10 @@ export interface OneLevel {
 /** Plain training: one loss, one optimiser, all examples. The retraining of BiDoRA, and the whole of every other method. */
 export async function trainOneLevel(
   training: Training,
-  { phase, part = 0, parameters, loss = batch => training.loss(batch), laterSteps = 0 }: OneLevel,
+  { phase, part = 0, parameters, loss = batch => training.loss(batch), weightDecay, laterSteps = 0 }: OneLevel,
 ): Promise<void> {
   const steps = training.retrainSteps
-  const level = training.level(parameters, { learningRate: training.settings.retrainLearningRate, steps })
+  const level = training.level(parameters, { learningRate: training.settings.retrainLearningRate, steps, weightDecay })
   await training.phase({
     phase,
     part,

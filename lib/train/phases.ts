@@ -48,7 +48,7 @@ export function searchOf(
     steps: upperSteps,
     kind: settings.upperSchedule,
     warmupRatio: settings.upperWarmupRatio,
-    weightDecay: settings.upperWeightDecay,
+    magnitudeDecay: settings.upperWeightDecay,
     clip: settings.upperClip,
   })
   const { takeRound, curvature } = roundOf(settings)
@@ -92,6 +92,7 @@ export function retrainingOf(
     phase: 'retrain',
     part: repeat,
     moving: settings.retrainMagnitudes ? [...directions, ...magnitudes] : directions,
+    weightDecay: settings.retrainWeightDecay,
     restarting: directions.filter(([, parameter]) => startOf(parameter) === 'start'),
     laterSteps: laterSteps(training, lowerRows, { repeat, searches: folds, retrained: true }),
   } as const

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { adaptedLayers, mergeAdapters, saveAdapter } from '../adapters/index.ts'
+import { attachedAdapters, mergeAdapters, saveAdapter } from '../adapters/index.ts'
 import { ArgumentError, BidoraError } from '../errors.ts'
 import { type JsonObject, readJsonObject, writeJson } from '../io/index.ts'
 import { loadModel, saveModel } from '../models/index.ts'
@@ -69,7 +69,7 @@ export async function mergeTuned(
   const options = { batchSize: 16, padding: tokenizer.padding() }
   const adapted = await logitsOf(classifier, probe, options)
   return placeFiles(folder, async aside => {
-    const layers = adaptedLayers(classifier).size
+    const layers = attachedAdapters(classifier).size
     const merge = layers > 0 ? mergeAdapters(classifier) : undefined
     try {
       saveCheckpoint(aside, model)

@@ -10,11 +10,11 @@ import {
   type GivenModelSettings,
   MODEL_FIELDS,
   type ModelSettings,
-  PRESETS,
   type Settings,
   SHARED_FIELDS,
 } from './config.ts'
 import { refuseControls } from './controls.ts'
+import { PRESETS, type Preset } from './presets.ts'
 import { refuseRounds } from './refuse-rounds.ts'
 import { accepts, allowed, conditions, defaultOf, type Field, type Method, unreadBecause } from './field.ts'
 
@@ -88,10 +88,11 @@ function checkValue(where: string, name: FieldName, value: unknown): void {
   }
   if (accepts(field(name), value)) return
   const guess = typeof value === 'string' && field(name).values ? nearest(value, field(name).values ?? []) : undefined
-  const hint = guess === undefined ? '' : `; did you mean '${guess}'?`
+  const { note } = field(name)
+  const hints = [...(note === undefined ? [] : [note]), ...(guess === undefined ? [] : [`did you mean '${guess}'?`])]
   throw new ConfigError(
     'CONFIG_VALUE',
-    `${where}: ${name} must be ${allowed(field(name))}, got ${show(value)}${hint}`,
+    `${where}: ${name} must be ${allowed(field(name))}, got ${[show(value), ...hints].join('; ')}`,
     {
       key: name,
       value,
@@ -177,6 +178,10 @@ function refuseUnread(
   }
 }
 
+function presetOf(name: unknown): Preset | undefined {
+  return name === undefined ? undefined : PRESETS[name as keyof typeof PRESETS]
+}
+
 /** Settings in order of weight: given, then the preset's (those that are read), then the defaults. */
 function fill(
   names: object,
@@ -184,15 +189,15 @@ function fill(
   method: Method,
   lists: Map<FieldName, unknown>,
 ): Record<string, unknown> {
-  const preset = values.get('preset') ?? lists.get('preset')
-  const named: Readonly<Record<string, unknown>> =
-    preset === undefined ? {} : (PRESETS[preset as keyof typeof PRESETS] as Record<string, unknown>)
+  const named = (presetOf(values.get('preset') ?? lists.get('preset')) ?? {}) as Readonly<Record<string, unknown>>
   const result: Record<string, unknown> = {}
   for (const name of Object.keys(names) as FieldName[]) {
     const others = { ...named, ...result }
-    const isMeant = Object.keys(field(name).readWith ?? {}).every(
-      other => (named[other] ?? others[other]) === others[other],
-    )
+    const own = { ...others, ...named }
+    // For the preset's own settings; or for others, where with its own the value would not be read.
+    const isMeant =
+      unreadBecause(field(name), own) !== undefined ||
+      Object.keys(field(name).readWith ?? {}).every(other => own[other] === others[other])
     const isRead = isMeant && field(name).methods.includes(method) && unreadBecause(field(name), others) === undefined
     result[name] =
       values.get(name) ??
@@ -281,6 +286,7 @@ export function fitSettings(
   for (const [name, other] of Object.entries(DERIVED)) open[name] ??= open[other]
   refuseUnread(where, values, settings)
   refuseTogether(where, values, settings)
+  refusePresetWithoutRetraining(where, values, settings)
   refuseRounds(where, settings)
   refuseControls(where, values, settings)
   if (settings.resume && settings.output === undefined) {
@@ -305,4 +311,18 @@ function refuseTogether(where: string, values: Map<FieldName, unknown>, settings
   for (const [key, from] of Object.entries({ directionsFrom, headFrom }))
     if (from === 'searched')
       refuse(key as FieldName, `${folds} folds have no directions in common; take ${key} 'start' or folds 1`)
+}
+
+/** Refuses to mix a preset of a search alone with defaults for the training on all examples. */
+function refusePresetWithoutRetraining(where: string, values: Map<FieldName, unknown>, settings: Settings): void {
+  const { preset, retrain } = settings
+  const named = presetOf(preset)
+  if (named?.retrain !== false || named.retrainSteps !== undefined || !retrain) return
+  if ((values.has('retrainSteps') || values.has('retrainEpochs')) && values.has('retrainLearningRate')) return
+  throw new ConfigError(
+    'CONFIG_PRESET',
+    `${where}: preset '${preset}' has a search alone and says nothing of a training on all examples, which its script does not make; ` +
+      "give retrainSteps or retrainEpochs, and retrainLearningRate (what the paper's other methods ran with is not published)",
+    { key: 'preset', preset },
+  )
 }

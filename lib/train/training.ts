@@ -20,7 +20,9 @@ export interface LevelPlan {
   readonly steps: number
   readonly kind?: Schedule['kind']
   readonly warmupRatio?: number
-  readonly weightDecay?: number
+  readonly weightDecay?: number | undefined
+  /** That of magnitudes: none unless told, as it pulls them towards zero and not towards their start. */
+  readonly magnitudeDecay?: number
   readonly clip?: number
   readonly keepsGradients?: boolean
 }
@@ -135,12 +137,12 @@ export class Training implements Learner {
   level(parameters: readonly NamedParameter[], plan: LevelPlan): Level {
     const { settings } = this
     const { kind = settings.schedule, warmupRatio = settings.warmupRatio, clip = settings.clip } = plan
-    const { learningRate, steps, weightDecay = settings.weightDecay, keepsGradients = false } = plan
+    const { learningRate, steps, weightDecay = settings.weightDecay, magnitudeDecay = 0 } = plan
+    const { keepsGradients = false } = plan
     return new Level({
       parameters,
       schedule: { kind, learningRate, steps, warmupSteps: warmupStepsOf(warmupRatio, steps) },
-      // Magnitudes decay only where their own setting says so: decay pulls them towards zero, not towards their start.
-      decayOf: parameter => (plan.weightDecay === undefined && this.model.isMagnitude(parameter) ? 0 : weightDecay),
+      decayOf: parameter => (this.model.isMagnitude(parameter) ? magnitudeDecay : weightDecay),
       clip,
       betas: [settings.adamBeta1, settings.adamBeta2],
       eps: settings.adamEpsilon,

@@ -1,6 +1,7 @@
 import {
   type AdaptedLinear,
   adaptedLayers,
+  attachedAdapters,
   orthogonality,
   trainableParameters,
   type TuningSettings,
@@ -44,6 +45,7 @@ export class TunableModel {
   /** The loss that is trained on; a training may put another in its place. */
   objective: Objective
   readonly #layers: readonly AdaptedLinear[]
+  readonly #adapters: ReadonlySet<Tensor>
 
   /** @param classifier Made ready already: adapters attached, all else frozen. */
   constructor(parts: Pick<TunableModel, 'classifier' | 'tokenizer' | 'settings' | 'tuning' | 'labels'>) {
@@ -58,6 +60,8 @@ export class TunableModel {
     const { lower, upper } = trainableParameters(parts.classifier)
     this.trainable = [...lower, ...upper]
     this.#layers = [...adaptedLayers(parts.classifier).values()]
+    const attached = [...attachedAdapters(parts.classifier).values()]
+    this.#adapters = new Set(attached.flatMap(layer => layer.adapterParameters()))
   }
 
   get task(): Task {
@@ -82,7 +86,7 @@ export class TunableModel {
 
   /** Whether a parameter belongs to no adapter. */
   isHead(parameter: Tensor): boolean {
-    return !this.#layers.some(layer => layer.adapterParameters().includes(parameter))
+    return !this.#adapters.has(parameter)
   }
 
   train(mode: boolean): void {
@@ -123,20 +127,4 @@ export class TunableModel {
 /** What two windows share unless it is said: a quarter of the longest. */
 export function strideOf({ stride, maxLength }: Pick<ModelSettings, 'stride' | 'maxLength'>): number {
   return stride ?? Math.floor(maxLength / 4)
-}
-
-/** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings): TuningSettings {
-  const {
-    method,
-    rank,
-    loraAlpha,
-    loraDropout,
-    targetModules = ['query', 'value'],
-    magnitudeAxis,
-    detachNorm,
-  } = settings
-  if (method === 'full' || method === 'bitfit' || method === 'head') return { method }
-  const common = { method, rank, loraAlpha, loraDropout, targetModules }
-  return method === 'lora' ? common : { ...common, magnitudeAxis, detachNorm }
 }

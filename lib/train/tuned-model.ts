@@ -3,7 +3,13 @@ import { prepareModel } from '../adapters/index.ts'
 import { type LabelSet, labelSet } from '../data/labels.ts'
 import { ArgumentError, BidoraError, ConfigError } from '../errors.ts'
 import { readJsonObject } from '../io/index.ts'
-import { loadModel, modelTypes, type SequenceClassifier, type TokenClassifier } from '../models/index.ts'
+import {
+  loadModel,
+  modelTypes,
+  type SequenceClassifier,
+  type TokenClassifier,
+  tuningDefaults,
+} from '../models/index.ts'
 import { PackedLayers } from '../predict/index.ts'
 import { cuda, manualSeed, resolveDevice, setNumThreads } from '../tensor/index.ts'
 import { type EncodedIds, Tokenizer } from '../text/index.ts'
@@ -12,7 +18,8 @@ import { loadTuned } from './load.ts'
 import { encodeInputs } from './rows.ts'
 import { type ChosenSettings, fitSettings, modelSettings } from './settings.ts'
 import { taskOf } from './tasks.ts'
-import { strideOf, TunableModel, tuningOf } from './tunable-model.ts'
+import { strideOf, TunableModel } from './tunable-model.ts'
+import { tuningOf } from './tuning.ts'
 import type {
   AnyExample,
   FitHooks,
@@ -216,17 +223,18 @@ export class TunedModel {
 
   #build(labels: LabelSet | undefined): void {
     const { settings } = this.#chosen
-    const tuning = tuningOf(settings)
+    const { targetModules, ...head } = tuningDefaults(this.info.modelType, taskOf(settings).head)
+    const tuning = { ...tuningOf({ ...settings, targetModules: settings.targetModules ?? targetModules }), ...head }
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
-    const head = labels ? { labels: labels.labels } : {}
+    const named = labels ? { labels: labels.labels } : {}
     const classifier = loadModel(this.#base, {
       task: taskOf(settings).head,
       head: 'new',
       problemType,
       dtype,
       device: this.#device,
-      ...head,
+      ...named,
     })
     try {
       prepareModel(classifier, tuning)

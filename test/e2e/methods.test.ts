@@ -63,6 +63,23 @@ const cases: Case[] = [
     name: 'lora, all linear layers, dropout',
     model: { method: 'lora', targetModules: ['all-linear'], loraDropout: 0.1, ...adapted },
   },
+  { name: 'rslora', model: { method: 'rslora', ...adapted } },
+  { name: 'vera', model: { method: 'vera', rank: 20 } },
+  {
+    name: 'vera, several shapes, projections left to the seed, dropout',
+    model: {
+      method: 'vera',
+      rank: 5,
+      targetModules: ['value', 'intermediate.dense', 'output.dense'],
+      saveProjection: false,
+      projectionPrngKey: 9,
+      loraDropout: 0.1,
+    },
+  },
+  {
+    name: 'fourierft',
+    model: { method: 'fourierft', nFrequency: 40, scaling: 20, targetModules: ['value', 'intermediate.dense'] },
+  },
   { name: 'full', model: { method: 'full' } },
   { name: 'full, regression', model: { method: 'full', problemType: 'regression' }, examples: regression },
   { name: 'bitfit', model: { method: 'bitfit' } },

@@ -5,14 +5,14 @@ import { labelSet } from '../../lib/data/labels.ts'
 import { loadModel } from '../../lib/models/index.ts'
 import { manualSeed } from '../../lib/tensor/index.ts'
 import { Tokenizer } from '../../lib/text/index.ts'
-import { trainBidora } from '../../lib/train/bidora.ts'
+import { trainByMethod } from '../../lib/train/by-method.ts'
 import type { GivenFitSettings, GivenModelSettings } from '../../lib/train/config.ts'
-import { trainOneLevel } from '../../lib/train/one-level.ts'
 import { encodeExamples } from '../../lib/train/rows.ts'
 import { Run } from '../../lib/train/run.ts'
 import { fitSettings, modelSettings } from '../../lib/train/settings.ts'
 import { Training } from '../../lib/train/training.ts'
-import { TunableModel, tuningOf } from '../../lib/train/tunable-model.ts'
+import { TunableModel } from '../../lib/train/tunable-model.ts'
+import { tuningOf } from '../../lib/train/tuning.ts'
 import type { HistoryEntry } from '../../lib/train/types.ts'
 import { tinyExamples, tinyModel } from './tiny-model.ts'
 
@@ -35,16 +35,11 @@ export interface Trained {
 
 export type Work = (training: Training) => Promise<void>
 
-const byMethod: Work = training =>
-  training.settings.method === 'bidora'
-    ? trainBidora(training)
-    : trainOneLevel(training, { phase: 'train', parameters: training.parametersOf('lower') })
-
 /** Makes a float64 model with adapters, trains it in this thread, and reads everything. */
 export async function trainTiny(
   base: string,
   fit: GivenFitSettings,
-  { model: given = {}, work = byMethod }: { model?: GivenModelSettings; work?: Work } = {},
+  { model: given = {}, work = trainByMethod }: { model?: GivenModelSettings; work?: Work } = {},
 ): Promise<Trained> {
   const chosen = modelSettings({ dtype: 'float64', rank: 2, maxLength: 32, ...given })
   const settings = fitSettings(chosen, { batchSize: 8, logEvery: 1, ...fit })

@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadAdapter, saveAdapter } from '../../lib/adapters/index.ts'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
-import { toDiskName } from '../../lib/io/index.ts'
-import { type Batch, classificationLoss, loadModel, type SequenceClassifier } from '../../lib/models/index.ts'
+import { SafetensorsFile, toDiskName } from '../../lib/io/index.ts'
+import {
+  type Batch,
+  classificationLoss,
+  loadModel,
+  packBatch,
+  type SequenceClassifier,
+  tuningDefaults,
+} from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
+import { flatten, indexSelect } from '../../lib/ops/index.ts'
 import { type DType, scope, type Tensor } from '../../lib/tensor/index.ts'
 import { assertClose, type Golden, openGolden, type TensorReference } from './adapters-golden.ts'
 
@@ -22,11 +32,18 @@ interface Case {
   gradients: Record<string, TensorReference>
   negligibleGradients: string[]
 }
-type Cases = { cases: Case[] }
+/** What PEFT made of a model, on the texts of a case. */
+interface Adapted {
+  inputs: string
+  logits: TensorReference
+  targetModules: string[]
+}
+type Cases = { cases: Case[]; adapter?: Adapted }
 
 /** Of the largest absolute value of each tensor. */
 const tolerance = { float32: 1e-5, float64: 1e-12 }
-const root = 'test/golden/models'
+/** Folders of golden models, with the least number of models in each. */
+const roots = { models: 7, encoders: 3 }
 
 function batchOf({ inputs }: Case, golden: Golden<Cases>): Batch {
   return {
@@ -51,10 +68,17 @@ function checkForward(test: Case, golden: Golden<Cases>, model: SequenceClassifi
   assertClose(rows, golden.tensor(test.lastHiddenRows.values), 'last hidden rows', { relative })
 }
 
-function checkGradients(test: Case, golden: Golden<Cases>, model: SequenceClassifier): void {
+function checkGradients(
+  test: Case,
+  golden: Golden<Cases>,
+  model: SequenceClassifier,
+  batch: Batch = batchOf(test, golden),
+): void {
   const relative = tolerance[test.dtype]
   const labels = golden.tensor(test.inputs.labels)
-  const loss = classificationLoss(model.forward(batchOf(test, golden)).logits, labels, model.config.problemType)
+  const { logits } = model.forward(batch)
+  assertClose(logits.detach(), golden.tensor(test.logits), 'logits', { relative })
+  const loss = classificationLoss(logits, labels, model.config.problemType)
   assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
   const named = model.namedParameters()
   const gradients = grad(
@@ -75,35 +99,86 @@ function checkGradients(test: Case, golden: Golden<Cases>, model: SequenceClassi
   assert.ok(Object.keys(test.gradients).length > 0)
 }
 
-describe('parity: models', () => {
-  const names = JSON.parse(readFileSync(join(root, 'index.json'), 'utf8')) as string[]
-  it('sees the models', () => assert.ok(names.length >= 7))
+/** The same texts one after the other, without their padding, have the same logits, states and gradients. */
+function checkPacked(test: Case, golden: Golden<Cases>, model: SequenceClassifier): void {
+  const inputIds = golden.tensor(test.inputs.inputIds)
+  const attentionMask = golden.tensor(test.inputs.attentionMask)
+  const types = test.inputs.tokenTypeIds && golden.tensor(test.inputs.tokenTypeIds)
+  const batch = packBatch({
+    layout: 'padded',
+    shape: inputIds.shape,
+    inputIds: inputIds.data() as BigInt64Array,
+    attentionMask: attentionMask.data() as BigInt64Array,
+    ...(types ? { tokenTypeIds: types.data() as BigInt64Array } : {}),
+  })
+  const relative = tolerance[test.dtype]
+  const { hiddenStates } = noGrad(() => model.forward(batch, { hiddenStates: true }))
+  test.hiddenStates?.tensors.forEach((tensor, layer) => {
+    const kept = indexSelect(flatten(golden.tensor({ tensor }), { endDim: 1 }), 0, batch.rows.placeOf) // [rows, hidden]
+    assertClose(hiddenStates![layer]!, kept, `packed hidden states ${layer}`, { relative })
+  })
+  checkGradients(test, golden, model, batch)
+}
 
-  for (const name of names) {
-    describe(name, () => {
-      const golden = openGolden<Cases>(`models/${name}`)
-      const models = new Map<DType, SequenceClassifier>()
-      before(() => {
-        for (const dtype of ['float32', 'float64'] as const) {
-          models.set(dtype, loadModel(join(root, name, 'model'), { dtype }))
-        }
-      })
-      after(() => {
-        for (const model of models.values()) model.dispose()
-      })
+for (const [root, least] of Object.entries(roots)) {
+  describe(`parity: ${root}`, () => {
+    const folder = join('test/golden', root)
+    const names = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as string[]
+    it('sees the models', () => assert.ok(names.length >= least))
 
-      for (const test of golden.cases.cases) {
-        for (const kernel of ['fused', 'explicit'] satisfies AttentionKernel[]) {
-          it(`${test.id}, ${test.dtype}, ${kernel}: logits, hidden states, loss, gradients`, () => {
+    for (const name of names) {
+      describe(name, () => {
+        const golden = openGolden<Cases>(join(root, name))
+        const models = new Map<DType, SequenceClassifier>()
+        before(() => {
+          for (const dtype of ['float32', 'float64'] as const) {
+            models.set(dtype, loadModel(join(folder, name, 'model'), { dtype }))
+          }
+        })
+        after(() => {
+          for (const model of models.values()) model.dispose()
+        })
+
+        const { adapter, cases } = golden.cases
+        if (adapter) {
+          it('reads an adapter that PEFT wrote, and writes the same names', () => {
+            const model = loadModel(join(folder, name, 'model'), { dtype: 'float64' })
+            const { settings } = loadAdapter(join(folder, name, 'adapter'), model)
+            assert.deepEqual(
+              [...(settings as { targetModules: readonly string[] }).targetModules].sort(),
+              adapter.targetModules,
+            )
+            assert.deepEqual([...tuningDefaults(model.config.modelType).targetModules].sort(), adapter.targetModules)
             scope(() => {
-              const model = models.get(test.dtype)!
-              useAttentionKernel(model, kernel)
-              checkForward(test, golden, model)
-              checkGradients(test, golden, model)
+              const test = cases.find(({ id, dtype }) => id === adapter.inputs && dtype === 'float64')!
+              const { logits } = noGrad(() => model.forward(batchOf(test, golden)))
+              assertClose(logits, golden.tensor(adapter.logits), 'logits', { relative: 1e-12 })
             })
+            const saved = mkdtempSync(join(tmpdir(), 'bidora-adapter-'))
+            saveAdapter(saved, model, { settings, base: 'base' })
+            model.dispose()
+            const namesOf = (at: string) => [
+              ...new SafetensorsFile(join(at, 'adapter_model.safetensors')).entries.keys(),
+            ]
+            assert.deepEqual(namesOf(saved).sort(), namesOf(join(folder, name, 'adapter')).sort())
+            rmSync(saved, { recursive: true })
           })
         }
-      }
-    })
-  }
-})
+
+        for (const test of cases) {
+          for (const kernel of ['fused', 'explicit'] satisfies AttentionKernel[]) {
+            it(`${test.id}, ${test.dtype}, ${kernel}: logits, hidden states, loss, gradients`, () => {
+              scope(() => {
+                const model = models.get(test.dtype)!
+                useAttentionKernel(model, kernel)
+                checkForward(test, golden, model)
+                checkGradients(test, golden, model)
+                if (test.id !== 'left-padding') checkPacked(test, golden, model)
+              })
+            })
+          }
+        }
+      })
+    }
+  })
+}

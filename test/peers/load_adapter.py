@@ -51,8 +51,9 @@ def main():
         sys.exit(f'{options.adapter}: missing {sorted(wanted - stored)}, unexpected {sorted(stored - wanted)}')
     with torch.no_grad():
         logits = model(**batch).logits
-        adapted = sorted(name for name, _ in model.named_parameters() if 'lora_' in name or 'modules_to_save' in name)
-        merged = model.merge_and_unload()(**batch).logits
+        adapted = sorted(name for name, _ in model.named_parameters() if any(part in name for part in ('lora_', 'vera_', 'fourierft_', 'modules_to_save')))
+        model.merge_adapter()  # merge_and_unload fails on RoBERTa's head for methods beside LoRA
+        merged = model(**batch).logits
     answer(
         logits=logits.double().tolist(),
         merged=merged.double().tolist(),

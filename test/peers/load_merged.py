@@ -21,9 +21,9 @@ def main():
     parser.add_argument('--dtype', default='float32')
     options = parser.parse_args()
     batch = read_batch(options.inputs)
-    named = transformers.AutoConfig.from_pretrained(options.folder).architectures or ['']
-    auto = transformers.AutoModelForTokenClassification if named[0].endswith('ForTokenClassification') else transformers.AutoModelForSequenceClassification
-    model, loading = auto.from_pretrained(options.folder, dtype=getattr(torch, options.dtype), output_loading_info=True)
+    config = transformers.AutoConfig.from_pretrained(options.folder)
+    kind = getattr(transformers, config.architectures[0])
+    model, loading = kind.from_pretrained(options.folder, dtype=getattr(torch, options.dtype), output_loading_info=True)
     wrong = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
     if wrong:
         sys.exit(f'{options.folder}: not a strict load: {wrong}')

@@ -106,10 +106,15 @@ describe('real PEFT and transformers', function () {
     )
     return model
   }
-  const adapter = { rank: 3, loraAlpha: 5, targetModules: ['query', 'value', 'intermediate.dense'] }
+  const shared = { targetModules: ['query', 'value', 'intermediate.dense'] }
+  const adapter = { rank: 3, loraAlpha: 5, ...shared }
   const loadable: [string, TuningSettings][] = [
     ['lora', { method: 'lora', ...adapter }],
+    ['rslora', { method: 'rslora', ...adapter }],
     ['dora', { method: 'dora', ...adapter }],
+    ['vera', { ...shared, method: 'vera', rank: 7, projectionPrngKey: 3 }],
+    ['fourierft', { ...shared, method: 'fourierft', nFrequency: 30, scaling: 20, randomLocSeed: 4 }],
+    ['vera without its projections', { ...shared, method: 'vera', rank: 7, saveProjection: false, dInitial: 0.5 }],
     ['bidora, axis out', { method: 'bidora', ...adapter }],
     ['bidora, every linear layer', { method: 'bidora', ...adapter, targetModules: 'all-linear' }],
     ['bidora, by expression', { method: 'bidora', ...adapter, targetModules: String.raw`.*\.(query|key)` }],
@@ -196,9 +201,15 @@ describe('real PEFT and transformers', function () {
   }
 
   it('PEFT and we agree on an adapter that PEFT saved', () => {
-    for (const name of ['bert-dora', 'roberta-lora']) {
-      const base = join(root, 'test/golden/models', name.replace(/-.*/, '-gelu'), 'model')
-      const where = join(root, 'test/golden/peft', name)
+    for (const name of [
+      'peft/bert-dora',
+      'peft/roberta-lora',
+      'baselines/bert-rslora',
+      'baselines/roberta-vera',
+      'baselines/bert-fourierft',
+    ]) {
+      const base = join(root, 'test/golden/models', name.replace(/.*\/(.*)-.*/, '$1-gelu'), 'model')
+      const where = join(root, 'test/golden', name)
       const { status, answer, errors } = ask('load_adapter.py', where, inputsFile, '--base', base)
       assert.equal(status, 0, errors)
       const model = loadModel(base)

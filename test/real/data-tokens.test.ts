@@ -35,7 +35,7 @@ describe('the tagged corpora of ../shared/data, by the counts of their README', 
   it('conll2003: read as a file of a user, words and parts of speech too', async () => {
     const file = join(shared, 'conll2003/eng.testb')
     const options = { task: 'token-classification', format: 'conll' } as const
-    assert.deepEqual(await loadFile(file, options), (await loadDataset('conll2003', shared)).test)
+    assert.deepEqual(counts(await loadFile(file, options))[3], { LOC: 1668, PER: 1617, ORG: 1661, MISC: 702 })
     const tags = await loadFile(file, { ...options, labelColumn: '2' })
     assert.deepEqual(tags[0], {
       tokens: tags[0]!.tokens,

@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Dataset, Example } from '../../lib/data/index.ts'
-import { encodeLabels, findLabels, labelSet, loadDataset, loadFile, requirePart } from '../../lib/data/index.ts'
+import {
+  encodeLabels,
+  findLabels,
+  groupReferences,
+  labelSet,
+  loadDataset,
+  loadFile,
+  readInputs,
+  requirePart,
+} from '../../lib/data/index.ts'
 
 const shared = resolve('../shared/data')
 
@@ -178,21 +187,55 @@ describe('the data sets of ../shared/data, by the counts of their README', () =>
     assert.deepEqual(qnli, (await loadDataset('qnli', shared)).validation)
   })
 
-  it('e2e: csv with quoted line ends, doubled quotes and both kinds of line end', async () => {
-    const columns = { textColumn: 'mr', labelColumn: 'ref' }
-    const train = await loadFile(join(shared, 'e2e/trainset.csv.gz'), columns)
-    const dev = await loadFile(join(shared, 'e2e/devset.csv'), columns)
-    const test = await loadFile(join(shared, 'e2e/testset_w_refs.csv'), columns)
+  it('e2e: csv with quoted line ends, doubled quotes and both kinds of line end; references by meaning', async () => {
+    const { train, validation, test, info } = await loadDataset('e2e', shared, { malformed: 'error' })
+    assert.deepEqual([info.partial, info.warnings], [false, []])
+    assert.deepEqual([train?.length, validation?.length, test?.length], [42061, 547, 630])
+    const meanings = new Set(train!.map(({ prompt }) => prompt))
+    assert.equal(meanings.size, 4862)
+    assert.ok([...validation!, ...test!].every(({ prompt }) => !meanings.has(prompt)))
+    const texts = train!.map(row => ('completion' in row ? row.completion : ''))
     assert.deepEqual(
-      [train, dev, test].map(rows => rows.length),
-      [42061, 4672, 4693],
+      [...texts.keys()].filter(row => texts[row]!.includes('\r\n')),
+      [15764, 32409],
     )
+    const references = (rows: typeof test) => rows!.map(row => ('completions' in row ? row.completions : []))
+    const sizes = (lists: readonly (readonly string[])[]) => {
+      const lengths = lists.map(list => list.length)
+      return [lengths.reduce((total, length) => total + length, 0), Math.min(...lengths), Math.max(...lengths)]
+    }
+    assert.deepEqual(sizes(references(validation)), [4672, 2, 43])
+    assert.deepEqual(sizes(references(test)), [4693, 1, 45])
+    assert.deepEqual(sizes(groupReferences(train!).map(({ completions }) => completions)), [42061, 2, 46])
+    // References of one meaning stand together in the file, so that its rows keep their order.
+    assert.ok(references(validation).flat()[3753]!.includes('"'))
+    assert.equal(references(validation).flat()[2672], 'The Eagle coffee shop, serving ')
+    assert.ok(
+      meanings.has(
+        'name[The Vaults], eatType[pub], priceRange[more than £30], customer rating[5 out of 5], near[Café Adriatic]',
+      ),
+    )
+    // 1193 rows of the training part, 151 and 116 of the others are there before.
+    const repeated = (rows: readonly string[]) => rows.length - new Set(rows).size
     assert.deepEqual(
-      [train, dev, test].map(rows => new Set(rows.map(row => row.text)).size),
-      [4862, 547, 630],
+      [
+        train!.map((row, i) => `${row.prompt}|${texts[i]}`),
+        ...[validation, test].map(part =>
+          part!.flatMap((row, i) => references(part)[i]!.map(text => `${row.prompt}|${text}`)),
+        ),
+      ].map(repeated),
+      [1193, 151, 116],
     )
-    const broken = [...train.keys()].filter(row => String(train[row]!.label).includes('\r\n'))
-    assert.deepEqual(broken, [15764, 32409])
-    assert.ok(String(dev[3753]!.label).includes('"'))
+    const prompts = await all(readInputs(join(shared, 'e2e/testset.csv'), { task: 'text-generation' }))
+    assert.deepEqual(
+      prompts.map(({ prompt }) => prompt),
+      test!.map(({ prompt }) => prompt),
+    )
   })
 })
+
+async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const row of rows) list.push(row)
+  return list
+}

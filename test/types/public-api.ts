@@ -16,6 +16,16 @@ import {
   version,
 } from '../../lib/index.ts'
 
+import {
+  type AnyDataset,
+  type GenerationExample,
+  loadFile,
+  readInputs,
+  requirePart,
+  requireTask,
+  type TokenExample,
+} from '../../lib/data/index.ts'
+
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const expectType = <T>(_value: T) => {}
 const expectTrue = <_T extends true>() => {}
@@ -81,4 +91,17 @@ export async function mistakes(model: BiDoRA): Promise<void> {
   expectType<string>(new BidoraError('CODE', 'sentence').code)
   expectType<string>(version)
   await compare({ model: 'x', datasets: ['rte'], methods: ['lora'], seeds: [0], output: 'y', rank: 4 })
+}
+
+export async function dataSets(name: string): Promise<void> {
+  expectType<Example[] | undefined>((await loadDataset('reuters21578-modapte', './data')).train)
+  expectType<TokenExample[] | undefined>((await loadDataset('conll2003', './data')).test)
+  expectType<GenerationExample[] | undefined>((await loadDataset('e2e', './data')).validation)
+  // A name that is known only when the program runs may be of any task.
+  const any = await loadDataset(name, './data')
+  expectTrue<Equal<typeof any, AnyDataset>>()
+  expectType<TokenExample[]>(requirePart(requireTask(any, 'token-classification'), 'train'))
+  expectType<Example[]>(await loadFile('a.jsonl'))
+  expectType<TokenExample[]>(await loadFile('a.conll', { task: 'token-classification' }))
+  for await (const { prompt } of readInputs('a.jsonl', { task: 'text-generation' })) expectType<string>(prompt)
 }

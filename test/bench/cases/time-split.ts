@@ -1,4 +1,4 @@
-import type { SequenceClassifier } from '../../../lib/models/index.ts'
+import type { EncoderConfig, SequenceClassifier } from '../../../lib/models/index.ts'
 import { rand, type Tensor } from '../../../lib/torch.ts'
 import type { BenchCase, BenchOptions, BenchRow } from '../case.ts'
 import { bidoraSettings, inTurn, inputsOf, loraSettings, textsOf, type Texts } from '../entrants.ts'
@@ -153,7 +153,7 @@ function roundKind(texts: Texts, { model, lower, upper }: ReturnType<typeof make
 }
 
 function stepShape({ config }: SequenceClassifier, lengths: readonly number[]): StepShape {
-  const { hiddenSize, intermediateSize, numHiddenLayers, labels } = config
+  const { hiddenSize, intermediateSize, numHiddenLayers, labels } = config as EncoderConfig
   return {
     hidden: hiddenSize,
     intermediate: intermediateSize,

@@ -57,6 +57,12 @@ def exact_pearson(x, y):
     return float(decimal(sum(a * b for a, b in zip(x, y))) / decimal(square).sqrt())
 
 
+def averages(predictions, references, names, **options):
+    functions = {"precision": metrics.precision_score, "recall": metrics.recall_score, "f1": metrics.f1_score}
+    return {f"{metric} {name}": attempt(function, references, predictions, average=name, **options)
+            for metric, function in functions.items() for name in names}
+
+
 def single_label(name, predictions, references, positive=1):
     expected = {
         "accuracy": attempt(metrics.accuracy_score, references, predictions),
@@ -72,6 +78,7 @@ def single_label(name, predictions, references, positive=1):
         ("f1", metrics.f1_score),
     ]:
         expected[metric] = attempt(function, *this, average="binary")
+    expected.update(averages(predictions, references, ("micro", "macro", "weighted")))
     return {"name": name, "kind": "single-label", "positive": positive,
             "predictions": list(map(int, predictions)), "references": list(map(int, references)), "expected": expected}
 
@@ -86,6 +93,14 @@ def multi_label(name, predictions, references):
         "microF1": attempt(metrics.f1_score, references, predictions, average="micro"),
         "macroF1": attempt(metrics.f1_score, references, predictions, average="macro"),
     }
+    expected.update(averages(predictions, references, ("micro", "macro", "weighted", "samples")))
+    if references.shape[1] == 1:
+        # scikit-learn takes a single column for classes 0 and 1; the label is class 1 alone, or the first of two columns.
+        expected.update(averages(predictions, references, ("micro", "macro", "weighted"), labels=[1]))
+        padded = [np.pad(rows, ((0, 0), (0, 1))) for rows in (predictions, references)]
+        expected.update(averages(*padded, ("samples",)))
+        expected.update({name: expected[f"{name} micro"] for name in ("precision", "recall", "f1")})
+        expected.update({"microF1": expected["f1 micro"], "macroF1": expected["f1 macro"]})
     return {"name": name, "kind": "multi-label", "predictions": predictions.tolist(),
             "references": references.tolist(), "expected": expected}
 
@@ -136,6 +151,12 @@ def cases():
     yield multi_label("nothing found", np.zeros((3, 2)), [[1, 0], [0, 1], [1, 1]])
     yield multi_label("nothing applies", [[1, 0], [0, 1], [1, 1]], np.zeros((3, 2)))
     yield multi_label("one empty column", [[1, 0], [1, 0], [0, 0]], [[1, 0], [0, 0], [1, 0]])
+    yield multi_label("one label", [[1], [0], [1]], [[1], [1], [0]])
+    yield multi_label("one row", [[1, 0, 1]], [[1, 1, 0]])
+    yield multi_label("all right", [[1, 0], [0, 0], [1, 1]], [[1, 0], [0, 0], [1, 1]])
+    yield multi_label("rows without a label", [[0, 0], [1, 0], [0, 0]], [[0, 0], [0, 0], [0, 1]])
+    yield multi_label("no rows", np.zeros((0, 2)), np.zeros((0, 2)))
+    yield multi_label("no labels", np.zeros((3, 0)), np.zeros((3, 0)))
 
     for size in (2, 3, 10, 100, 1000):
         x = random.normal(size=size).round(6)

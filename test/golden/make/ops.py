@@ -559,6 +559,10 @@ for op in ('_fused_adamw_', '_fused_adam_'):
 sample('_fused_sgd_', self=L(), grads=L(), momentum_buffer_list=L(), weight_decay=0.1, momentum=0.9, lr=0.05, dampening=0.1, nesterov=False, maximize=False, is_first_step=False, dtypes=BOTH)
 sample('_amp_foreach_non_finite_check_and_unscale_', self=L(), found_inf=torch.zeros(1, dtype=torch.float32), inv_scale=torch.full((1,), 0.5), dtypes=('float32',))
 
+# --- Fourier ----------------------------------------------------------------------------------------------------------
+sample('fft_irfft2', self=R(4, 3), s=[4, 5], dtypes=BOTH)
+sample('fft_irfft2', self=R(2, 5, 4), s=[5, 6])
+
 golden.json('cases.json', {'cases': samples.cases})
 golden.finish()
 cases = samples.cases

@@ -74,6 +74,7 @@ describe('adapter folders', () => {
 
   const kinds: [string, TuningSettings, string][] = [
     ['lora', { method: 'lora', ...adapter }, 'LORA'],
+    ['rslora', { method: 'rslora', ...adapter }, 'LORA'],
     ['dora', { method: 'dora', ...adapter }, 'LORA'],
     ['bidora', { method: 'bidora', ...adapter }, 'LORA'],
     [
@@ -278,6 +279,20 @@ describe('adapter folders', () => {
       const model = tinyModel()
       loadAdapter(folder, model)
       for (const layer of adaptedLayers(model).values()) assert.ok(Math.abs(layer.scaling - 3 / Math.sqrt(2)) < 1e-15)
+      model.dispose()
+    })
+
+    it('takes use_rslora of PEFT for the method rslora, and refuses ours without it', () => {
+      save({ method: 'rslora', ...adapter })
+      assert.equal(config().use_rslora, true)
+      assert.equal(config().lora_alpha, 3)
+      changeConfig({ use_rslora: false })
+      refused(/expected use_rslora true for method 'rslora'/)
+      changeConfig({ use_rslora: true, bidora: {} })
+      const model = tinyModel()
+      const { settings } = loadAdapter(folder, model)
+      assert.deepEqual([settings.method, 'loraAlpha' in settings && settings.loraAlpha], ['rslora', 3])
+      for (const layer of adaptedLayers(model).values()) assert.equal(layer.scaling, 3 / Math.sqrt(2))
       model.dispose()
     })
 

@@ -6,6 +6,7 @@ import {
   trainableParameters,
   type TuningSettings,
 } from '../../../lib/adapters/index.ts'
+import { createModel } from '../../../lib/models/index.ts'
 import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { square, sum } from '../../../lib/ops/index.ts'
 import { memoryStats, scope } from '../../../lib/tensor/index.ts'
@@ -38,6 +39,18 @@ describe('methods', () => {
     }))
   it('lora', () =>
     assert.deepEqual(names({ method: 'lora', ...adapter }), { lower: [...of('loraA', 'loraB'), ...head], upper: [] }))
+  it('rslora: as lora', () =>
+    assert.deepEqual(names({ method: 'rslora', ...adapter }), names({ method: 'lora', ...adapter })))
+  it('vera: the two vectors of each layer', () =>
+    assert.deepEqual(names({ method: 'vera', rank: 2, targetModules: ['query', 'value'] }), {
+      lower: [...of('lambdaB', 'lambdaD'), ...head],
+      upper: [],
+    }))
+  it('fourierft: the spectrum of each layer', () =>
+    assert.deepEqual(names({ method: 'fourierft', nFrequency: 5, targetModules: ['query', 'value'] }), {
+      lower: [...of('spectrum'), ...head],
+      upper: [],
+    }))
   it('head', () => assert.deepEqual(names({ method: 'head' }), { lower: head, upper: [] }))
   it('head with more modules', () =>
     assert.deepEqual(names({ method: 'head', head: ['classifier', 'pooler'] }).lower, [
@@ -50,6 +63,21 @@ describe('methods', () => {
     assert.ok(head.every(name => lower.includes(name)))
     assert.ok(lower.every(name => name.endsWith('.bias') || name === 'classifier.weight'))
     assert.equal(lower.filter(name => name.includes('layer.0')).length, 8)
+  })
+  it('bitfit: 26,882 of the parameters of MiniLM-L6 with two labels', () => {
+    const shape = { hidden_size: 384, num_hidden_layers: 6, num_attention_heads: 12, intermediate_size: 1536 }
+    const model = createModel(
+      { model_type: 'bert', vocab_size: 30522, max_position_embeddings: 512, ...shape },
+      { device: 'meta' },
+    )
+    const settings: TuningSettings = { method: 'bitfit' }
+    prepareModel(model, settings)
+    const count = trainableParameters(model).lower.reduce((sum, [, { numel }]) => sum + numel, 0)
+    // Six layers with biases of four projections, two norms, and the two halves of the feed-forward part; norm of the
+    // embeddings; pooler; head.
+    assert.equal(count, 6 * (4 * 384 + 2 * 384 + 1536 + 384) + 384 + 384 + (2 * 384 + 2))
+    assert.equal(count, 26_882)
+    model.dispose()
   })
   it('full: everything', () => {
     const model = tinyModel()

@@ -3,6 +3,7 @@ import { ArgumentError } from '../../../lib/errors.ts'
 import {
   accuracy,
   averageRanks,
+  type ClassLabels,
   f1,
   macroF1,
   matthews,
@@ -105,6 +106,31 @@ describe('metrics', () => {
       )
       assert.throws(() => metric([[1, 0]], [[1, 2]]), { code: 'METRIC_INDICATOR' }, name)
       assert.throws(() => metric([1], [[1, 0]]), ArgumentError, name)
+      assert.throws(() => metric([[]], [[]]), { code: 'METRIC_INDICATOR', message: /got empty ones/ }, name)
+    }
+  })
+
+  it('average over classes or rows as told, and refuse options that do not go together', () => {
+    const [predictions, references] = [
+      [0, 1, 2, 2, 1],
+      [0, 1, 1, 2, 2],
+    ]
+    // Each class weighted by how often it is there: the recalls make the accuracy.
+    assert.equal(recall(predictions, references, { average: 'weighted' }), accuracy(predictions, references))
+    assert.equal(f1(predictions, references, { average: 'macro' }), macroF1(predictions, references))
+    assert.equal(f1(predictions, references, { average: 'micro' }), microF1(predictions, references))
+    const rows = [
+      [1, 0],
+      [1, 1],
+    ]
+    for (const [name, metric] of Object.entries({ precision, recall, f1 })) {
+      assert.equal(metric(rows, rows), metric(rows, rows, { average: 'micro' }))
+      const refused = (options: object, of: ClassLabels = references) =>
+        assert.throws(() => metric(of, of, options), { code: 'METRIC_OPTION', message: new RegExp(`^${name}: `) })
+      refused({ average: 'binary' })
+      refused({ average: 'macro', positive: 1 })
+      refused({ average: 'samples' })
+      refused({ positive: 1 }, rows)
     }
   })
 

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ArgumentError } from '../../../lib/errors.ts'
 import {
+  type Average,
   accuracy,
   averageRanks,
+  type ClassLabels,
   f1,
   macroF1,
   matthews,
@@ -45,6 +47,11 @@ function check(kase: Case, metric: string, score: () => number): void {
   else close(score(), number(expected), 1e-12, `${kase.name}: ${metric}`)
 }
 
+function checkAverages(kase: Case, names: readonly Average[], predictions: ClassLabels, references: ClassLabels): void {
+  for (const [name, metric] of Object.entries({ precision, recall, f1 }))
+    for (const average of names) check(kase, `${name} ${average}`, () => metric(predictions, references, { average }))
+}
+
 describe('metrics against scikit-learn and scipy', () => {
   const of = (kind: Case['kind']) => cases.filter(kase => kase.kind === kind)
 
@@ -60,16 +67,18 @@ describe('metrics against scikit-learn and scipy', () => {
       check(kase, 'precision', () => precision(predictions, references, positive))
       check(kase, 'recall', () => recall(predictions, references, positive))
       check(kase, 'f1', () => f1(predictions, references, positive))
+      checkAverages(kase, ['micro', 'macro', 'weighted'], predictions, references)
     }
   })
 
   it('indicator rows', () => {
-    assert.ok(of('multi-label').length >= 8)
+    assert.ok(of('multi-label').length >= 14)
     for (const kase of of('multi-label')) {
       const [predictions, references] = [kase.predictions, kase.references] as unknown as [number[][], number[][]]
       for (const [name, metric] of Object.entries({ accuracy, precision, recall, f1, microF1, macroF1 })) {
         check(kase, name, () => metric(predictions, references))
       }
+      checkAverages(kase, ['micro', 'macro', 'weighted', 'samples'], predictions, references)
     }
   })
 

@@ -6,7 +6,7 @@ import { createModel, modelTypes } from '../../../lib/models/index.ts'
 import { roberta } from '../../../lib/models/roberta.ts'
 
 const read = (json: Record<string, unknown>) =>
-  readEncoderConfig({ model_type: 'bert', ...json }, bert.defaults, 'c.json')
+  readEncoderConfig({ model_type: 'bert', ...json }, bert.defaults!, 'c.json')
 
 describe('models/config', () => {
   it('reads every field and takes the defaults of transformers for the others', () => {
@@ -36,7 +36,7 @@ describe('models/config', () => {
       labels: ['LABEL_0', 'LABEL_1'],
       problemType: 'single-label',
     })
-    assert.equal(readEncoderConfig({ model_type: 'roberta' }, roberta.defaults, 'c.json').padTokenId, 1)
+    assert.equal(readEncoderConfig({ model_type: 'roberta' }, roberta.defaults!, 'c.json').padTokenId, 1)
     assert.equal(read({ pad_token_id: null }).padTokenId, undefined)
   })
 
@@ -115,10 +115,9 @@ describe('models/config', () => {
   })
 
   it('refuses unknown model types, activations and a RoBERTa without padding', () => {
-    assert.deepEqual(modelTypes, ['bert', 'roberta'])
     assert.throws(
-      () => createModel({ model_type: 'distilbert' }),
-      /expected a model_type of bert, roberta, got "distilbert"/,
+      () => createModel({ model_type: 'zebra' }),
+      (error: ConfigError) => error.message.includes(`expected a model_type of ${modelTypes.join(', ')}, got "zebra"`),
     )
     assert.throws(() => createModel({}), /got none/)
     assert.throws(() => createModel({ model_type: 'bert', hidden_act: 'mish' }), ConfigError)

@@ -52,6 +52,8 @@ const tunings: Record<string, TuningSettings> = {
   full: { method: 'full' },
   lora: { method: 'lora', ...settings },
   dora: { method: 'dora', ...settings },
+  vera: { method: 'vera', rank: 20, targetModules: settings.targetModules },
+  fourierft: { method: 'fourierft', nFrequency: 60, targetModules: settings.targetModules },
   'bidora, axis out': { method: 'bidora', magnitudeAxis: 'out', ...settings },
   'bidora, axis in': { method: 'bidora', magnitudeAxis: 'in', ...settings },
 }

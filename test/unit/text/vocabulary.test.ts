@@ -119,10 +119,16 @@ describe('a tokenizer from its vocabulary', () => {
     })
   })
 
+  it('of ESM is refused without its special tokens', () =>
+    refused(
+      { 'vocab.txt': '<pad>\n<cls>\n<unk>\nM\n', 'config.json': { model_type: 'esm' } },
+      /vocab\.txt: expected the eos token <eos>, got 4 tokens without it/,
+    ))
+
   it('of another family is refused: its rules would be wrong', async () => {
     await refused(
-      { 'vocab.txt': vocabText, 'config.json': { model_type: 'esm' } },
-      /got vocab\.txt of a 'esm' tokenizer; add the file, or write it in Python/,
+      { 'vocab.txt': vocabText, 'config.json': { model_type: 'mpnet' } },
+      /got vocab\.txt of a 'mpnet' tokenizer; add the file, or write it in Python/,
     )
     await refused({ 'vocab.txt': vocabText, 'tokenizer_config.json': { tokenizer_class: 'MPNetTokenizer' } }, /'mpnet'/)
     await refused({ 'vocab.txt': vocabText }, /got vocab\.txt; add the file/)

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { ConfigError } from '../../../lib/errors.ts'
-import { ALIASES, FIELDS, type FieldName, PRESETS } from '../../../lib/train/config.ts'
+import { ALIASES, FIELDS, type FieldName } from '../../../lib/train/config.ts'
 import { accepts, defaultOf, METHODS } from '../../../lib/train/field.ts'
+import { PRESETS } from '../../../lib/train/presets.ts'
 import { describeSettings, fitSettings, flagOf, modelSettings, valueFromText } from '../../../lib/train/settings.ts'
 
 const names = Object.keys(FIELDS) as FieldName[]
@@ -114,6 +115,13 @@ describe('settings', () => {
 
   describe('refuses', () => {
     const cases: [string, object, object, string, RegExp][] = [
+      [
+        "another method's own setting",
+        { method: 'lora', projectionPrngKey: 1 },
+        {},
+        'CONFIG_METHOD',
+        /method 'lora' does not read 'projectionPrngKey'; remove it or take method 'vera'/,
+      ],
       [
         'an unknown name, with the nearest',
         { rnak: 4 },

@@ -1,0 +1,55 @@
+import { tinyExamples } from './tiny-model.ts'
+
+/** A family of encoders, small enough to train in a moment. */
+export interface TinyFamily {
+  readonly config: Readonly<Record<string, unknown>> & { model_type: string }
+  /** Files of its tokenizer. */
+  readonly files: Readonly<Record<string, string>>
+  readonly examples: readonly { text: string; label: string }[]
+}
+
+const words = 'good bad film mail free prize lunch noon a the is was very not see you win now and'.split(' ')
+const examples = tinyExamples(40)
+
+const esmVocabulary = [...['<cls>', '<pad>', '<eos>', '<unk>', ...'LAGVSERTIDPKQNFYMHWCXBUZO.-', '<null_1>', '<mask>']]
+/** Chains with a tryptophan are spam. */
+const proteins = Array.from({ length: 40 }, (_, at) => ({
+  text:
+    Array.from({ length: 3 + (at % 9) }, (_, i) => 'LAGVSERT'[(at * 3 + i * 5) % 8]).join('') + (at % 2 ? 'W' : 'K'),
+  label: at % 2 ? 'spam' : 'ham',
+}))
+
+export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
+  distilbert: {
+    config: {
+      model_type: 'distilbert',
+      vocab_size: 24,
+      dim: 16,
+      n_layers: 2,
+      n_heads: 2,
+      hidden_dim: 32,
+      max_position_embeddings: 32,
+      initializer_range: 0.2,
+    },
+    files: { 'vocab.txt': ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...words].join('\n') },
+    examples,
+  },
+  esm: {
+    config: {
+      model_type: 'esm',
+      vocab_size: esmVocabulary.length,
+      pad_token_id: 1,
+      mask_token_id: 32,
+      hidden_size: 16,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      max_position_embeddings: 32,
+      position_embedding_type: 'rotary',
+      token_dropout: true,
+      initializer_range: 0.2,
+    },
+    files: { 'vocab.txt': esmVocabulary.join('\n') },
+    examples: proteins,
+  },
+}

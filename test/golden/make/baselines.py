@@ -1,0 +1,189 @@
+"""The other methods of PEFT as PEFT saves and trains them, on two of the tiny models (run models.py first): rsLoRA, VeRA,
+FourierFT, AdaLoRA. Folders, logits before and after merging, gradients; then some steps of training, with BitFit, which
+PEFT lacks, as plain PyTorch. What trains is random at the start, so that nothing is zero."""
+
+from golden import COMMITTED, Golden  # first: it makes `peft` mean the package
+
+import json
+
+import torch
+from peft import AdaLoraConfig, FourierFTConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
+from peft.tuners.fourierft.layer import FourierFTLayer
+from safetensors.torch import load_file
+from transformers import AutoModelForSequenceClassification
+
+SEED = 23
+golden = Golden('baselines', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'peft'))
+
+MORE = ['query', 'value', 'intermediate.dense', 'attention.output.dense']
+# name: base, method here, config of PEFT, ranks that an allocation has left (by layer and part: places kept of four)
+ADAPTERS = {
+    'bert-rslora': ('bert-gelu', 'rslora', LoraConfig(r=3, lora_alpha=5, use_rslora=True, target_modules=MORE)),
+    'bert-vera': ('bert-gelu', 'vera', VeraConfig(r=10, projection_prng_key=5, d_initial=0.3, target_modules=MORE)),
+    'roberta-vera': ('roberta-gelu', 'vera', VeraConfig(r=40, save_projection=False, vera_dropout=0.1, target_modules=['query', 'value'])),
+    'bert-fourierft': ('bert-gelu', 'fourierft', FourierFTConfig(n_frequency=50, scaling=20.0, random_loc_seed=11, target_modules=MORE)),
+    'roberta-fourierft': ('roberta-gelu', 'fourierft', FourierFTConfig(n_frequency=576, target_modules=['query', 'value'])),
+    'bert-adalora': ('bert-gelu', 'adalora', AdaLoraConfig(init_r=4, target_r=2, lora_alpha=6, total_step=9, tinit=1, tfinal=2, deltaT=2, target_modules=MORE)),
+    'roberta-adalora': ('roberta-gelu', 'adalora', AdaLoraConfig(init_r=5, target_r=1, total_step=4, target_modules=['query', 'value'])),
+}
+ALLOCATED = {'roberta-adalora': [[True, False, True, True, False], [False] * 5, [False, True, False, False, False], [True] * 5]}
+
+
+def delta_weight(self, adapter):
+    """As PEFT computes it, but in the type of the spectrum: PEFT takes float32 for a float64 model too."""
+    spectrum, places = self.fourierft_spectrum[adapter], self.indices[adapter]
+    dense = torch.zeros(self.out_features, self.in_features, dtype=spectrum.dtype)
+    dense[places[0], places[1]] = spectrum
+    return torch.fft.ifft2(dense).real * self.fourierft_scaling[adapter]
+
+
+PEFTS_OWN = FourierFTLayer.get_delta_weight
+
+
+def use(dtype):
+    FourierFTLayer.get_delta_weight = PEFTS_OWN if dtype == torch.float32 else delta_weight
+
+
+def base_model(name):
+    return AutoModelForSequenceClassification.from_pretrained(COMMITTED / 'models' / name / 'model').eval()
+
+
+def make(name, base, config):
+    """Writes the folder of an adapter."""
+    torch.manual_seed(SEED)
+    config.task_type = 'SEQ_CLS'
+    model = get_peft_model(base_model(base), config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+        if name in ALLOCATED:
+            layers = [p for p, _ in model.base_model.model.named_parameters() if p.endswith('lora_E.default')]
+            model.peft_config['default'].rank_pattern = dict(zip(layers, ALLOCATED[name], strict=True))
+    model.peft_config['default'].base_model_name_or_path = f'../../models/{base}/model'
+    folder = golden.folder / name
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / 'README.md').unlink(missing_ok=True)
+    stored = json.loads((folder / 'adapter_config.json').read_text())
+    stored['target_modules'].sort()
+    (folder / 'adapter_config.json').write_text(json.dumps(stored, indent=2) + '\n')
+    for file in folder.iterdir():
+        golden.wrote(file)
+    return folder
+
+
+def batch(base):
+    """Three texts of other lengths, padded right with the model's own pad."""
+    config = json.loads((COMMITTED / 'models' / base / 'model' / 'config.json').read_text())
+    lengths = [11, 6, 3]
+    ids = torch.full((3, 11), config['pad_token_id'])
+    mask = torch.zeros_like(ids)
+    for row, length in enumerate(lengths):
+        ids[row, :length] = torch.randint(4, config['vocab_size'], (length,))
+        mask[row, :length] = 1
+    return {'input_ids': ids, 'attention_mask': mask}, torch.tensor([0, 1, 1])
+
+
+def stored_inputs(key, inputs, labels):
+    return {'inputIds': golden.tensor(f'{key}.inputIds', inputs['input_ids']), 'attentionMask': golden.tensor(f'{key}.attentionMask', inputs['attention_mask']), 'labels': golden.tensor(f'{key}.labels', labels)}
+
+
+def loaded(base, folder, dtype):
+    return PeftModel.from_pretrained(base_model(base), folder, is_trainable=True).eval().to(dtype)
+
+
+def file_name(parameter):
+    """A name in the file is the parameter's without the adapter's name and without the wrapper of the saved head."""
+    return parameter.replace('.default', '').replace('.modules_to_save', '')
+
+
+def trainable(model):
+    return {file_name(name): p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def run(name, base, method, folder, dtype):
+    torch.manual_seed(SEED)
+    use(dtype)
+    inputs, labels = batch(base)
+    kind = str(dtype).split('.')[1]
+    key = f'{name}.{kind}'
+    model = loaded(base, folder, dtype)
+    logits = model(**inputs).logits
+    loss = torch.nn.functional.cross_entropy(logits, labels)  # AdaLoRA's own loss has the regulariser too
+    loss.backward()
+    whole = model(**inputs, labels=labels).loss
+    parameters = trainable(model)
+    stored = load_file(folder / 'adapter_model.safetensors')
+    assert set(parameters) | {'base_model.vera_A', 'base_model.vera_B'} >= set(stored), set(parameters) ^ set(stored)
+    projections = {part: getattr(model.base_model, part)['default'] for part in ('vera_A', 'vera_B') if method == 'vera'}
+    model.merge_adapter()  # and not merge_and_unload, which fails on RoBERTa's head
+    weights = {p.replace('base_model.model.', '').replace('.base_layer', ''): v for p, v in model.state_dict().items() if p.endswith('.base_layer.weight')}
+    return {
+        'id': f'{name}-{kind}',
+        'base': base,
+        'adapter': name,
+        'method': method,
+        'dtype': kind,
+        'inputs': stored_inputs(key, inputs, labels),
+        'logits': golden.tensor(f'{key}.logits', logits),
+        'loss': golden.tensor(f'{key}.loss', loss),
+        'regularised': golden.tensor(f'{key}.regularised', whole),
+        'mergedLogits': golden.tensor(f'{key}.mergedLogits', model(**inputs).logits),
+        # Of float32 the logits are enough.
+        'gradients': golden.named(f'{key}.gradients', {p: v.grad for p, v in parameters.items()} if kind == 'float64' else {}),
+        'projections': golden.named(f'{key}.projections', projections if kind == 'float32' else {}),
+        'mergedWeight': golden.named(f'{key}.mergedWeight', weights if kind == 'float64' else {}),
+    }
+
+
+def bitfit(base):
+    model = base_model(base).double()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = name.endswith('bias') or name.startswith('classifier.')
+    return model
+
+
+def train(name, base, method, folder=None, steps=8):
+    """AdamW with a clipped gradient over one batch, dropout off; AdaLoRA allocates after each step, counted from 1."""
+    torch.manual_seed(SEED)
+    use(torch.float64)
+    inputs, labels = batch(base)
+    model = loaded(base, folder, torch.float64) if folder else bitfit(base)
+    parameters = trainable(model) if folder else {f'base_model.model.{n}': p for n, p in model.named_parameters() if p.requires_grad}
+    options = {'lr': 0.02, 'betas': (0.9, 0.98), 'eps': 1e-8, 'weight_decay': 0.05}
+    optimizer = torch.optim.AdamW(parameters.values(), **options)
+    losses, kept = [], []
+    for step in range(1, steps + 1):
+        loss = model(**inputs, labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters.values(), 0.5)
+        optimizer.step()
+        if method == 'adalora':
+            model.base_model.update_and_allocate(step)
+            kept.append([(p != 0).flatten().tolist() for n, p in parameters.items() if n.endswith('lora_E')])
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    pattern = model.peft_config['default'].rank_pattern if method == 'adalora' else None
+    return {
+        'id': f'{name}-steps',
+        'base': base,
+        'adapter': name if folder else None,
+        'method': method,
+        'inputs': stored_inputs(f'{name}.steps', inputs, labels),
+        'options': {'learningRate': 0.02, 'adamBeta1': 0.9, 'adamBeta2': 0.98, 'adamEpsilon': 1e-8, 'weightDecay': 0.05, 'clip': 0.5},
+        'losses': losses,
+        'kept': kept,
+        'rankPattern': pattern and {file_name(p): places for p, places in pattern.items()},
+        'trained': golden.named(f'{name}.steps.trained', parameters),
+    }
+
+
+cases, runs = [], []
+for name, (base, method, config) in ADAPTERS.items():
+    folder = make(name, base, config)
+    cases += [run(name, base, method, folder, dtype) for dtype in (torch.float64, torch.float32)]
+    if name.startswith('bert'):
+        runs.append(train(name, base, method, folder))
+runs.append(train('bert-bitfit', 'bert-gelu', 'bitfit'))
+golden.json('cases.json', {'cases': cases, 'runs': runs})
+golden.finish()

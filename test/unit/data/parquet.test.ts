@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { createReadStream, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import * as zlib from 'node:zlib'
+import { formatOf, loadFile, readArrow, readInputs, readParquet } from '../../../lib/data/index.ts'
+import { root } from '../../parity/golden.ts'
+import { all, temporaryFolder } from './temporary-folder.ts'
+
+const golden = join(root, 'test/golden/dataset_files')
+const { cases } = JSON.parse(readFileSync(join(golden, 'cases.json'), 'utf8')) as {
+  cases: { path: string; rows: Record<string, unknown>[] }[]
+}
+const file = (path: string) => join(golden, path)
+const stream = (path: string) => ({ name: basename(path), bytes: createReadStream(file(path)) })
+/** The arrow library takes a byte order mark off texts. */
+const wanted = (path: string) => {
+  const { rows } = cases.find(each => each.path === path)!
+  if (path.endsWith('.parquet')) return rows
+  return JSON.parse(JSON.stringify(rows).replaceAll('\ufeff', '')) as typeof rows
+}
+const packed = /^(zstd|lz4)-/
+
+describe('parquet and saved data sets', () => {
+  const { write, path } = temporaryFolder()
+
+  it('give the rows that pyarrow and datasets give, from files and streams', async () => {
+    let seen = 0
+    for (const { path: name } of cases.filter(each => !packed.test(each.path))) {
+      const rows = wanted(name)
+      const parquet = name.endsWith('.parquet')
+      const read = parquet ? readParquet(file(name)) : readArrow(file(name))
+      assert.deepEqual(
+        await all(read),
+        rows.map((values, i) => ({ line: i + 1, values })),
+        name,
+      )
+      if (parquet) assert.equal((await all(readParquet(stream(name)))).length, rows.length)
+      seen++
+    }
+    assert.equal(seen, 13)
+    const shard = 'texts/data-00001-of-00002.arrow'
+    const second = wanted('texts').slice(3)
+    assert.deepEqual(
+      (await all(readArrow(file(shard)))).map(row => 'values' in row && row.values),
+      second,
+    )
+    assert.deepEqual(
+      (await all(readArrow(stream(shard)))).map(row => 'values' in row && row.values),
+      second,
+    )
+  })
+
+  it('from any row on', async () => {
+    for (const from of [0, 9, 10, 11, 24, 25, 30]) {
+      const rows = await all(readParquet(file('snappy-1.parquet'), from))
+      assert.deepEqual(
+        rows.map(({ line }) => line),
+        Array.from({ length: Math.max(0, 25 - from) }, (_, i) => from + i + 1),
+      )
+    }
+    assert.deepEqual(
+      (await all(readArrow(file('texts'), 4))).map(({ line }) => line),
+      [5],
+    )
+  })
+
+  it('are refused where Node cannot unpack them', async () => {
+    const zstd = 'zstdDecompressSync' in zlib
+    for (const { path: name, rows } of cases.filter(each => packed.test(each.path))) {
+      if (zstd && name.startsWith('zstd')) assert.equal((await all(readParquet(file(name)))).length, rows.length)
+      else
+        await assert.rejects(all(readParquet(file(name))), {
+          name: 'FormatError',
+          code: 'DATA_PARQUET',
+          message:
+            /expected a parquet file compressed with snappy, gzip, brotli.* got (zstd|lz4_raw); write it with compression='snappy'/,
+        })
+    }
+  })
+
+  it('are refused where they are cut off or something else', async () => {
+    const whole = readFileSync(file('snappy-1.parquet'))
+    for (const bytes of [whole.subarray(0, -20), whole.subarray(0, 40), Buffer.from('text,label\n'), Buffer.alloc(0)]) {
+      await assert.rejects(all(readParquet(write('a.parquet', bytes))), {
+        code: 'DATA_PARQUET',
+        message: /a\.parquet: expected a whole parquet file/,
+      })
+    }
+    const middle = Buffer.from(whole)
+    middle.fill(0xff, 4, 60)
+    await assert.rejects(all(readParquet(write('a.parquet', middle))), { code: 'DATA_PARQUET' })
+    const shard = readFileSync(file('tokens/data-00000-of-00001.arrow'))
+    for (const bytes of [shard.subarray(0, 300), Buffer.from('text,label\n')])
+      await assert.rejects(all(readArrow(write('a.arrow', bytes))), {
+        code: 'DATA_ARROW',
+        message: /a\.arrow: expected a whole arrow file/,
+      })
+    await assert.rejects(all(readParquet(path('none.parquet'))), { code: 'FILE_UNREADABLE' })
+    await assert.rejects(all(readArrow(path('none'))), { code: 'FILE_UNREADABLE' })
+  })
+
+  it('are examples like those of other files', async () => {
+    const labels = ['neg', 'pos']
+    const skip = { malformed: 'skip' } as const
+    for (const name of ['texts.parquet', 'texts']) {
+      const examples = await loadFile(file(name), { labels, ...skip })
+      assert.deepEqual(examples, [
+        { text: 'a "quoted", film ', label: 'pos' },
+        { text: 'Café\nnoir', label: 'neg' },
+        { text: name === 'texts' ? '£ 30' : '\ufeff£ 30', label: 'pos' },
+      ])
+      await assert.rejects(loadFile(file(name), { labels }), {
+        code: 'DATA_LABEL',
+        message: new RegExp(`${name}:4: expected label to be a name or an index from 0, got null.*also wrong: line 5`),
+      })
+      const scores = await loadFile(file(name), { problemType: 'regression', labelColumn: 'score', ...skip })
+      assert.deepEqual(
+        scores.map(({ label }) => label),
+        [0.5, -1.25, 3],
+      )
+      const many = await loadFile(file(name), { problemType: 'multi-label', labelColumn: 'many', ...skip })
+      assert.deepEqual(
+        many.map(({ label }) => label),
+        [['x'], [], ['y', 'x']],
+      )
+      const flags = await loadFile(file(name), { labelColumn: 'flag', ...skip })
+      assert.deepEqual(
+        flags.map(({ label }) => label),
+        ['true', 'false', 'true'],
+      )
+    }
+    const tokens = [
+      { tokens: ['Rome', 'fell', '.'], labels: ['B-LOC', 'O', 'O'] },
+      { tokens: ['x'], labels: ['B-LOC'] },
+    ]
+    for (const name of ['tokens.parquet', 'tokens', 'parts/train'])
+      assert.deepEqual(await loadFile(file(name), { task: 'token-classification' }), tokens)
+    assert.deepEqual(
+      await loadFile(stream('tokens.parquet'), { task: 'token-classification', format: 'parquet' }),
+      tokens,
+    )
+    assert.deepEqual((await loadFile(file('none-1.parquet'), { labelColumn: 'label' }))[1], {
+      text: 'text 1 w',
+      label: 'x',
+    })
+    assert.equal((await all(readInputs(file('none-2.parquet')))).length, 25)
+    assert.equal(formatOf('a/b.PARQUET'), 'parquet')
+  })
+
+  it('are refused with what to do where a folder is not one saved data set', async () => {
+    await assert.rejects(loadFile(file('parts')), {
+      code: 'DATA_SAVED',
+      message:
+        /parts: expected one data set, got a folder of several; name one of them \(.*parts\/train, .*parts\/test\)/,
+    })
+    write('folder/readme.txt', 'x')
+    await assert.rejects(loadFile(path('folder')), {
+      code: 'DATA_SAVED',
+      message: /with state\.json\), got readme\.txt/,
+    })
+    write('part/state.json', '{"_data_files":[{"filename":"data-00000-of-00001.arrow"}]}')
+    await assert.rejects(loadFile(path('part')), {
+      code: 'DATA_SAVED',
+      message: /expected the files of state\.json \(data-00000-of-00001\.arrow\)/,
+    })
+    write('order/state.json', '{"_data_files":[],"_indices_data_files":[{"filename":"indices.arrow"}]}')
+    await assert.rejects(loadFile(path('order')), { code: 'DATA_SAVED', message: /flatten_indices\(\)/ })
+  })
+})

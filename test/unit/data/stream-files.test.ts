@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { type ExampleStream, loadFile, streamFiles, type StreamOptions, type Task } from '../../../lib/data/index.ts'
+import { replay } from '../../../lib/data/shuffle-buffer.ts'
+import { root } from '../../parity/golden.ts'
+import { all, temporaryFolder } from './temporary-folder.ts'
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+async function take<E>(stream: ExampleStream<E>, count: number): Promise<E[]> {
+  const taken: E[] = []
+  if (count === 0) return taken
+  for await (const example of stream) if (taken.push(example) === count) break
+  return taken
+}
+
+describe('streamed files', () => {
+  const { write, path } = temporaryFolder()
+  const jsonl = (rows: readonly number[]) =>
+    rows.map(i => `${JSON.stringify({ text: `t${i}`, label: 'x' })}\n`).join('')
+  const texts = (examples: readonly { text: string }[]) => examples.map(({ text }) => Number(text.slice(1)))
+
+  it('give every row once a pass, in another order each time, the same for one seed', async () => {
+    const files = [
+      write('a.jsonl', jsonl(numbers(30))),
+      write('b.jsonl.gz', gzipSync(jsonl(numbers(25).map(i => i + 30)))),
+    ]
+    const passes = async (options: StreamOptions) => {
+      const stream = streamFiles(files, options)
+      return [texts(await all(stream)), texts(await all(stream)), texts(await all(stream))]
+    }
+    const orders = await passes({ seed: 4, shuffleBuffer: 8 })
+    for (const order of orders)
+      assert.deepEqual(
+        [...order].sort((x, y) => x - y),
+        numbers(55),
+      )
+    assert.notDeepEqual(orders[0], orders[1])
+    assert.notDeepEqual(orders[1], orders[2])
+    assert.deepEqual(await passes({ seed: 4, shuffleBuffer: 8 }), orders)
+    assert.notDeepEqual(await passes({ seed: 5, shuffleBuffer: 8 }), orders)
+    // The files change places too.
+    assert.equal(
+      new Set(
+        await Promise.all(numbers(8).map(async seed => texts(await take(streamFiles(files, { seed }), 1))[0]! < 30)),
+      ).size,
+      2,
+    )
+    assert.deepEqual(await passes({ shuffleBuffer: 1 }), [numbers(55), numbers(55), numbers(55)])
+  })
+
+  it('draw no row more than a buffer before its turn, and all orders alike where it holds all', async () => {
+    const file = write('c.jsonl', jsonl(numbers(100)))
+    const order = texts(await all(streamFiles(file, { shuffleBuffer: 7 })))
+    for (const [turn, row] of order.entries()) assert.ok(row < turn + 7)
+    const three = streamFiles(write('d.jsonl', jsonl(numbers(3))), { shuffleBuffer: 3 })
+    const seen = new Map<string, number>()
+    for (let pass = 0; pass < 300; pass++) {
+      const key = texts(await all(three)).join('')
+      seen.set(key, (seen.get(key) ?? 0) + 1)
+    }
+    assert.equal(seen.size, 6)
+    // Five standard deviations of a binomial count around 50.
+    for (const count of seen.values()) assert.ok(Math.abs(count - 50) < 33, String(count))
+  })
+
+  it('know what a buffer holds without reading a row', () => {
+    const mixing = { seed: 1, pass: 2, size: 5 }
+    assert.deepEqual(replay(mixing, 0).held, [0, 1, 2, 3, 4])
+    const { held, next } = replay(mixing, 20)
+    assert.equal(next, 25)
+    assert.equal(new Set(held).size, 5)
+    assert.deepEqual(replay(mixing, 12, 12).held, [])
+    assert.equal(replay(mixing, 10, 12).held.length, 2)
+    assert.deepEqual(replay(mixing, 0, 3), { ...replay(mixing, 0, 3), held: [0, 1, 2], next: 3 })
+  })
+
+  const csv = `id,text,label\r\n${numbers(23)
+    .map(i => `${i},"t${i},\r\n""q""${'é'.repeat(i % 3)}",x\r\n`)
+    .join('')}`
+  const conll = numbers(23)
+    .map(i => `t${i} I-X\n${'w I-X\n'.repeat(i % 4)}\n${i % 5 === 0 ? '-DOCSTART- O\n\n' : ''}`)
+    .join('')
+  const formats: readonly [string, Task, () => string][] = [
+    [
+      'jsonl with empty lines',
+      'text-classification',
+      () => write('r.jsonl', `\ufeff${jsonl(numbers(23)).replaceAll('\n', '\n\n')}`),
+    ],
+    ['packed jsonl', 'text-classification', () => write('r.jsonl.gz', gzipSync(jsonl(numbers(23))))],
+    ['csv with line ends in quotes', 'text-classification', () => write('r.csv', csv)],
+    [
+      'tsv without a last line end',
+      'text-classification',
+      () =>
+        write(
+          'r.tsv',
+          `text\tlabel\n${numbers(23)
+            .map(i => `"t${i}\tx`)
+            .join('\n')}`,
+        ),
+    ],
+    [
+      'prompts',
+      'text-generation',
+      () =>
+        write(
+          'g.jsonl',
+          numbers(23)
+            .map(i => `{"prompt":"p${i}","completion":"c"}\n`)
+            .join(''),
+        ),
+    ],
+    ['conll', 'token-classification', () => write('r.conll', conll)],
+    ['parquet', 'text-classification', () => join(root, 'test/golden/dataset_files/snappy-1.parquet')],
+    ['a saved data set', 'token-classification', () => join(root, 'test/golden/dataset_files/tokens')],
+  ]
+  for (const [name, task, make] of formats) {
+    it(`go on where they were: ${name}`, async () => {
+      const file = make()
+      const loaded = await loadFile(file, { task })
+      assert.deepEqual(await all(streamFiles(file, { task, shuffleBuffer: 1 })), loaded)
+      for (const shuffleBuffer of [1, 4, 30]) {
+        const options = { task, shuffleBuffer, seed: 3 }
+        const whole = streamFiles(file, options)
+        const wanted = [...(await all(whole)), ...(await all(whole))]
+        assert.equal(wanted.length, 2 * loaded.length)
+        for (let count = 0; count <= loaded.length; count += loaded.length > 5 ? 6 : 1) {
+          const first = streamFiles(file, options)
+          const taken = await take(first, count)
+          const state = JSON.parse(JSON.stringify(first.state())) as ReturnType<typeof first.state>
+          const resumed = streamFiles(file, { ...options, state })
+          const rest = [...(await all(resumed)), ...(await all(resumed))]
+          assert.deepEqual(
+            [...taken, ...rest].slice(0, wanted.length),
+            wanted,
+            `buffer ${shuffleBuffer}, after ${count}`,
+          )
+          // The stream that was broken off goes on itself, too.
+          assert.deepEqual([...taken, ...(await all(first))], wanted.slice(0, Math.max(loaded.length, taken.length)))
+        }
+      }
+    })
+  }
+
+  it('go on by place: what was read before is not read again', async () => {
+    const rows = jsonl(numbers(4000))
+    const file = write('place.jsonl', rows)
+    const stream = streamFiles(file, { shuffleBuffer: 10 })
+    const taken = await take(stream, 2000)
+    const state = stream.state()
+    const wanted = await all(stream)
+    assert.ok(state.place!.row > 1000 && state.place!.offset > 10_000)
+    writeFileSync(file, 'x'.repeat(state.place!.offset) + rows.slice(state.place!.offset))
+    const rest = await all(streamFiles(file, { shuffleBuffer: 10, state }))
+    assert.deepEqual(rest, wanted)
+    assert.deepEqual(
+      [...texts(taken), ...texts(rest)].sort((x, y) => x - y),
+      numbers(4000),
+    )
+    // The header of csv is the one thing that is still needed.
+    const table = `text,label\n${numbers(100)
+      .map(i => `t${i},x\n`)
+      .join('')}`
+    const second = write('place.csv', table)
+    const lines = streamFiles(second, { shuffleBuffer: 1 })
+    await take(lines, 50)
+    const at = lines.state().place!
+    writeFileSync(second, `text,label\n${'z'.repeat(at.offset - 11)}${table.slice(at.offset)}`)
+    assert.deepEqual(
+      texts(await all(streamFiles(second, { shuffleBuffer: 1, state: lines.state() }))),
+      numbers(100).slice(50),
+    )
+  })
+
+  it('read no further than they have to', async () => {
+    const file = write('late.jsonl', `${jsonl(numbers(5000))}{"text":""}\n`)
+    const stream = streamFiles(file, { shuffleBuffer: 10 })
+    assert.equal((await take(stream, 4900)).length, 4900)
+    await assert.rejects(all(stream), { message: /late\.jsonl:5001: expected/ })
+  })
+
+  it('leave bad rows out with a warning each where that is asked for, and resume past them', async () => {
+    const file = write('bad.jsonl', `${jsonl([0, 1])}{"text":" ","label":"x"}\n${jsonl([2, 3])}nonsense\n${jsonl([4])}`)
+    const run = (state?: ReturnType<ExampleStream<unknown>['state']>) => {
+      const warnings: string[] = []
+      const stream = streamFiles(file, {
+        malformed: 'skip',
+        shuffleBuffer: 3,
+        state,
+        onWarning: text => warnings.push(text),
+      })
+      return { stream, warnings }
+    }
+    const { stream, warnings } = run()
+    const order = texts(await all(stream))
+    assert.deepEqual([...order].sort(), numbers(5))
+    assert.equal(warnings.length, 2)
+    assert.ok(warnings.every(warning => warning.endsWith('[skipped]')))
+    for (const count of numbers(6)) {
+      const first = run()
+      const taken = texts(await take(first.stream, count))
+      const second = run(first.stream.state())
+      assert.deepEqual([...taken, ...texts(await all(second.stream))].slice(0, 5), order)
+    }
+    await assert.rejects(all(streamFiles(file)), { code: 'DATA_EMPTY_TEXT', message: /bad\.jsonl:3: / })
+  })
+
+  it('keep the scheme of tags that the first sentences told', async () => {
+    const file = write('scheme.conll', `${'a I-X\nb I-X\n\n'.repeat(1200)}c B-X\n\n`)
+    const stream = streamFiles(file, { task: 'token-classification', shuffleBuffer: 1 })
+    await take(stream, 1150)
+    assert.equal(stream.state().scheme, 'iob1')
+    const strict = {
+      task: 'token-classification',
+      shuffleBuffer: 1,
+      invalidTags: 'error',
+      state: stream.state(),
+    } as const
+    await assert.rejects(all(streamFiles(file, strict)), {
+      code: 'DATA_TAG_ORDER',
+      message: /scheme iob1, got B-X after the start/,
+    })
+  })
+
+  it('refuse a state of other files or settings, and what is no setting', async () => {
+    const file = write('s.jsonl', jsonl(numbers(5)))
+    const stream = streamFiles(file, { shuffleBuffer: 2 })
+    await take(stream, 2)
+    const state = stream.state()
+    const refuse = (files: string | string[], options: StreamOptions, message: RegExp) =>
+      assert.throws(() => streamFiles(files, { state, ...options }), {
+        name: 'DataError',
+        code: 'DATA_STREAM_STATE',
+        message,
+      })
+    refuse(file, { shuffleBuffer: 3 }, /expected the shuffleBuffer of its state \(2\), got 3/)
+    refuse(file, { shuffleBuffer: 2, seed: 1 }, /expected the seed/)
+    refuse([file, file], { shuffleBuffer: 2 }, /expected the files/)
+    refuse(file, { shuffleBuffer: 2, state: { ...state, version: 2 as 1 } }, /expected the version/)
+    assert.throws(() => streamFiles(file, { shuffleBuffer: 2, task: 'token-classification', state } as never), {
+      message: /expected the task/,
+    })
+    writeFileSync(file, readFileSync(file, 'utf8') + jsonl([5]))
+    refuse(file, { shuffleBuffer: 2 }, /expected the files of its state .*; begin anew or give the same/)
+    for (const shuffleBuffer of [0, 1.5, Number.NaN])
+      assert.throws(() => streamFiles(file, { shuffleBuffer }), { name: 'ArgumentError', code: 'DATA_STREAM' })
+    assert.throws(() => streamFiles([]), { code: 'DATA_STREAM' })
+    assert.throws(() => streamFiles(path('none.jsonl')), { code: 'FILE_UNREADABLE' })
+    await assert.rejects(all(streamFiles(write('e.jsonl', '\n'))), { code: 'DATA_EMPTY' })
+    const twice = streamFiles(file)
+    const iterator = twice[Symbol.asyncIterator]()
+    await iterator.next()
+    await assert.rejects(all(twice), { code: 'DATA_STREAM', message: /one iteration at a time/ })
+    await iterator.return?.()
+    assert.equal((await all(twice)).length, 5)
+    const stopped = streamFiles(file, { signal: AbortSignal.abort() })
+    await assert.rejects(all(stopped), { name: 'AbortError' })
+  })
+})
