@@ -19,10 +19,15 @@ export abstract class TokenClassifier extends Module {
   readonly dropout: Dropout
   classifier: Layer
 
-  constructor(config: EncoderConfig, placement: Placement = {}) {
+  /** `dropout` is that of the hidden states before the head, where it is no dropout of a classifier of texts. */
+  constructor(
+    config: EncoderConfig,
+    placement: Placement = {},
+    dropout = config.classifierDropout ?? config.hiddenDropoutProb,
+  ) {
     super()
     this.config = config
-    this.dropout = new Dropout(config.classifierDropout ?? config.hiddenDropoutProb)
+    this.dropout = new Dropout(dropout)
     this.classifier = new Linear(config.hiddenSize, config.labels.length, placement)
   }
 
