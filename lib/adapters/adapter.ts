@@ -1,12 +1,13 @@
 import { ArgumentError } from '../errors.ts'
-import { detach, empty, to, zeros } from '../ops/index.ts'
-import { Dropout, init, type Level, type Linear, parameter } from '../nn/index.ts'
+import { detach, empty, to } from '../ops/index.ts'
+import { Conv1D, Dropout, init, type Level, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
 import { forgetConstants } from '../autograd/index.ts'
 import { AdapterLayer } from './layer.ts'
 import { cast, directionNorm, type MagnitudeAxis, wideType } from './norm.ts'
 import { loraLinear } from './lora.ts'
+import { giveBack, type PlainLayer, takeWeight, withWeight } from './plain-layer.ts'
 
 /** Methods that adapt linear layers; their names say how. */
 export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'bidora'
@@ -34,8 +35,8 @@ export function scalingOf({ method, rank, loraAlpha }: Pick<AdapterSettings, 'me
 const magnitudeLevel: Record<'dora' | 'bidora', Level> = { dora: 'lower', bidora: 'upper' }
 
 /**
- * A linear layer with an adapter, in the place of the `Linear` it was made from: it keeps that layer's weight and bias,
- * frozen, under their own names, and adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts
+ * A linear layer with an adapter, in the place of the `Linear` or `Conv1D` it was made from: it keeps that layer's weight
+ * and bias, frozen, under their own names (the weight as `[out, in]`, whichever way the layer has it), and adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts
  * Kaiming-uniform(a = sqrt 5), loraB at zero and the magnitude at the weight's norms, so that the output is at first that
  * of the layer it replaces. Every parameter says its level.
  */
@@ -55,25 +56,30 @@ export class AdaptedLinear extends AdapterLayer {
   readonly magnitudeAxis: MagnitudeAxis
   readonly detachNorm: boolean
   readonly dropout: Dropout
-  readonly #original: Linear // a private field, so that its tensors are not listed twice
+  readonly #original: PlainLayer // a private field, so that its tensors are not listed twice
 
   /** @throws ArgumentError for settings that cannot be meant. */
-  constructor(linear: Linear, settings: AdapterSettings) {
+  constructor(layer: PlainLayer, settings: AdapterSettings) {
     super()
     checkSettings(settings)
     const { method, rank, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
-    this.#original = linear
+    this.#original = layer
     this.method = method
-    this.weight = linear.weight
-    this.bias = linear.bias
-    for (const frozen of linear.parameters()) frozen.requiresGrad = false
+    for (const frozen of layer.parameters()) frozen.requiresGrad = false
+    this.weight = takeWeight(layer)
+    this.bias = 'bias' in layer ? layer.bias : null
 
+    const [out, width] = this.weight.shape as [number, number]
     // Adapters of 16-bit weights are float32: their steps are smaller than what 16 bits can add.
-    const placement = { dtype: wideType(linear), device: linear.weight.device }
+    const placement = { dtype: wideType(this), device: this.weight.device }
     // Drawn as float32 on the CPU, so that a seed gives the same start on every device and dtype.
-    const start = scope(() => to(init.kaimingUniform(empty([rank, linear.inFeatures]), { a: Math.sqrt(5) }), placement))
-    this.loraA = parameter(start, { level: 'lower' })
-    this.loraB = parameter(zeros([linear.outFeatures, rank], placement), { level: 'lower' })
+    const [loraA, loraB] = scope(() => {
+      const [a, b] = [empty([rank, width]), empty([out, rank])]
+      this.start(a, b)
+      return [to(a, placement), to(b, placement)] as const
+    })
+    this.loraA = parameter(loraA, { level: 'lower' })
+    this.loraB = parameter(loraB, { level: 'lower' })
     this.scaling = scalingOf(settings)
     this.magnitudeAxis = magnitudeAxis
     this.detachNorm = detachNorm
@@ -85,8 +91,8 @@ export class AdaptedLinear extends AdapterLayer {
             scope(() => detach(directionNorm(this))),
             { level: magnitudeLevel[method] },
           )
-    this.training = linear.training
-    this.dropout.training = linear.training
+    this.training = layer.training
+    this.dropout.training = layer.training
   }
 
   /** `[..., in]` to `[..., out]`; `rows` are the places of its rows for dropout (`DropoutPlace`). */
@@ -106,19 +112,39 @@ export class AdaptedLinear extends AdapterLayer {
   }
 
   fileTensors(): Record<string, Tensor> {
-    const factors = { 'lora_A.weight': this.loraA, 'lora_B.weight': this.loraB }
     const suffix = this.magnitudeAxis === 'in' ? '_in' : ''
-    return this.magnitude ? { ...factors, [`lora_magnitude_vector${suffix}`]: this.magnitude } : factors
+    const magnitude = this.magnitude ? { [`lora_magnitude_vector${suffix}`]: this.magnitude } : {}
+    return { ...this.factors(), ...magnitude }
+  }
+
+  /** loraA and loraB with the ends of their names in PEFT's files. */
+  protected factors(): Record<string, Tensor> {
+    return { 'lora_A.weight': this.loraA, 'lora_B.weight': this.loraB }
+  }
+
+  /** Whether the layer has its weight the other way round, which PEFT calls fan_in_fan_out. */
+  get isTurned(): boolean {
+    return this.#original instanceof Conv1D
+  }
+
+  /** A plain layer of the same kind with another weight, `[out, in]`, and the same bias. */
+  plainWith(weight: Tensor): PlainLayer {
+    return withWeight(this.#original, weight, this.bias).train(this.training)
   }
 
   /** The layer without its adapter; the adapter's own tensors are disposed. */
-  detach(): Linear {
-    this.#original.weight = this.weight
-    this.#original.bias = this.bias
-    this.#original.train(this.training)
+  detach(): PlainLayer {
     for (const own of this.adapterParameters()) own.dispose()
     forgetConstants(this.weight)
-    return this.#original
+    giveBack(this.#original, this.weight)
+    if ('bias' in this.#original) this.#original.bias = this.bias as Tensor
+    return this.#original.train(this.training)
+  }
+
+  /** Fills the factors `[rank, in]` and `[out, rank]` with their first values; float32 on the CPU. */
+  protected start(loraA: Tensor, loraB: Tensor): void {
+    init.kaimingUniform(loraA, { a: Math.sqrt(5) })
+    init.constant(loraB, 0)
   }
 
   override release(): void {

@@ -1,11 +1,14 @@
 import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
-import type { Linear, Module } from '../nn/index.ts'
+import { Embedding, type Module } from '../nn/index.ts'
 import { AdaptedLinear, type AdapterSettings } from './adapter.ts'
+import { AdaptedEmbedding } from './embedding.ts'
 import { AdapterLayer } from './layer.ts'
+import { type Patterns, patterned } from './patterns.ts'
+import type { PlainLayer } from './plain-layer.ts'
 
 /**
- * Puts adapted layers in the place of linear ones.
+ * Puts adapted layers in the place of plain ones.
  *
  * @param targets layers with their paths, from `findTargets`
  * @returns the adapted layers by path
@@ -13,25 +16,28 @@ import { AdapterLayer } from './layer.ts'
  */
 export function attachAdapters(
   model: Module,
-  targets: readonly (readonly [string, Linear])[],
-  settings: AdapterSettings,
+  targets: readonly (readonly [string, PlainLayer])[],
+  settings: AdapterSettings & Patterns,
 ): Map<string, AdaptedLinear> {
-  return standIn(model, targets, linear => new AdaptedLinear(linear, settings))
+  return standIn(model, targets, (layer, path) => {
+    const own = patterned(settings, path)
+    return layer instanceof Embedding ? new AdaptedEmbedding(layer, own) : new AdaptedLinear(layer, own)
+  })
 }
 
 /** The same with adapted layers of any method, which `make` makes in the order of the targets. */
-export function standIn<L extends AdapterLayer>(
+export function standIn<P extends PlainLayer, L extends AdapterLayer>(
   model: Module,
-  targets: readonly (readonly [string, Linear])[],
-  make: (linear: Linear, path: string) => L,
+  targets: readonly (readonly [string, P])[],
+  make: (layer: P, path: string) => L,
 ): Map<string, L> {
   requirePlain('attachAdapters', model)
   const users = new Map<unknown, string[]>()
   for (const [path, module] of model.namedModules()) {
     for (const tensor of new Set(Object.values(module))) users.set(tensor, [...(users.get(tensor) ?? []), path])
   }
-  for (const [path, linear] of targets) {
-    const others = (users.get(linear.weight) ?? []).filter(user => user !== path)
+  for (const [path, layer] of targets) {
+    const others = (users.get(layer.weight) ?? []).filter(user => user !== path)
     if (others.length > 0) {
       throw new ArgumentError(
         'ADAPTER_TIED',
@@ -41,8 +47,8 @@ export function standIn<L extends AdapterLayer>(
     }
   }
   return new Map(
-    targets.map(([path, linear]) => {
-      const layer = make(linear, path)
+    targets.map(([path, plain]) => {
+      const layer = make(plain, path)
       model.setModule(path, layer)
       return [path, layer]
     }),

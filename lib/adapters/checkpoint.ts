@@ -6,11 +6,19 @@ import { type JsonObject, SafetensorsFile, toDiskName, writeJson, writeSafetenso
 import type { Module } from '../nn/index.ts'
 import { copy_ } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { attachedAdapters, detachAdapters } from './attach.ts'
+import { adaptedLayers, attachedAdapters, detachAdapters } from './attach.ts'
 import { kindOf, type KindSettings } from './kinds.ts'
 import { prepareModel, type TuningSettings } from './methods.ts'
-import { type AdapterConfig, configFile, peftConfig, readAdapterConfig, tensorsFile } from './peft-config.ts'
-import { findHead, isInside } from './targets.ts'
+import {
+  type AdapterConfig,
+  configFile,
+  isLoraFamily,
+  peftConfig,
+  readAdapterConfig,
+  tensorsFile,
+} from './peft-config.ts'
+import { livePatterns } from './patterns.ts'
+import { findHead, findTargets, isInside } from './targets.ts'
 
 /** PEFT wraps the model twice; its names say so. */
 const prefix = 'base_model.model.'
@@ -55,7 +63,9 @@ export function saveAdapter(
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
   const now = (kindOf(settings.method)?.present?.(model, settings as KindSettings) ?? settings) as TuningSettings
   const shown = 'targetModules' in now ? { ...now, targetModules: diskTargets(model, now.targetModules) } : now
-  writeJson(join(folder, configFile), peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName)))
+  const isTurned = [...adaptedLayers(model).values()].some(layer => layer.isTurned)
+  const config = peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName), isTurned)
+  writeJson(join(folder, configFile), config)
 }
 
 /**
@@ -75,7 +85,7 @@ export function loadAdapter(folder: string, model: Module): AdapterConfig {
       { key, shape: entry.shape },
     ]),
   )
-  prepareModel(model, config.settings)
+  prepareModel(model, withoutDeadPatterns(model, config.settings))
   try {
     const head = findHead(model, config.settings.head)
     const wanted = namedTensors(model, config.settings, head)
@@ -113,6 +123,13 @@ export function namedTensors(model: Module, settings: TuningSettings, head: read
     if (isBias || head.some(outer => isInside(name, outer))) tensors.set(prefix + toDiskName(name), tensor)
   }
   return tensors
+}
+
+/** PEFT passes over patterns that match no layer, so a file may have some. */
+function withoutDeadPatterns(model: Module, settings: TuningSettings): TuningSettings {
+  if (!isLoraFamily(settings)) return settings
+  const targets = findTargets(model, settings.targetModules, findHead(model, settings.head))
+  return { ...settings, ...livePatterns(settings, targets) }
 }
 
 function sharedTensors(model: Module, settings: TuningSettings): Record<string, Tensor> {

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.ts'
-import type { JsonObject } from '../io/index.ts'
+import { isJsonObject, type JsonObject } from '../io/index.ts'
 import type { TargetModules } from './targets.ts'
 
 /** Fields of every `adapter_config.json` that are carried out elsewhere, or that say nothing about what is computed. */
@@ -21,6 +21,15 @@ export class ConfigReader {
   number(key: string, expected: string, isRight: (value: number) => boolean): number {
     const value = this.config[key]
     if (typeof value === 'number' && isRight(value)) return value
+    throw this.fault(`expected ${key} to be ${expected}, got ${JSON.stringify(value)}`, { key })
+  }
+
+  /** Numbers by name; undefined where there are none. */
+  numbers(key: string, expected: string, isRight: (value: number) => boolean): Record<string, number> | undefined {
+    const value = this.config[key]
+    if (isEmpty(value)) return undefined
+    const isNumbers = isJsonObject(value) && Object.values(value).every(one => typeof one === 'number' && isRight(one))
+    if (isNumbers) return value as Record<string, number>
     throw this.fault(`expected ${key} to be ${expected}, got ${JSON.stringify(value)}`, { key })
   }
 

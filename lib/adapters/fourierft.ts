@@ -19,7 +19,7 @@ import type { AdapterKind } from './kinds.ts'
 import { LinearAdapter } from './linear-adapter.ts'
 import { cast, wideType } from './norm.ts'
 import { drawnFrom } from './seeded.ts'
-import { findTargets, type TargetModules } from './targets.ts'
+import { findLinear, type TargetModules } from './targets.ts'
 
 /** FourierFT ("Parameter-Efficient Fine-Tuning with Discrete Fourier Transform", arXiv 2405.03003), as PEFT has it. */
 export interface FourierSettings {
@@ -133,7 +133,7 @@ export const fourierft: AdapterKind<FourierSettings> = {
   peftType: 'FOURIERFT',
 
   attach(model: Module, settings: FourierSettings, head: readonly string[]): void {
-    standIn(model, findTargets(model, settings.targetModules, head), layer => new FourierLinear(layer, settings))
+    standIn(model, findLinear(model, settings.targetModules, head), layer => new FourierLinear(layer, settings))
   },
 
   fields: ({ nFrequency = 1000, randomLocSeed = 777, scaling = 150 }) => ({

@@ -2,6 +2,7 @@ import { forgetConstants } from '../autograd/index.ts'
 import type { Linear } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { AdapterLayer } from './layer.ts'
+import { type PlainLayer, withWeight } from './plain-layer.ts'
 
 /**
  * An adapted layer in the place of the `Linear` it was made from: it keeps that layer's weight and bias, frozen, under
@@ -28,6 +29,11 @@ export abstract class LinearAdapter extends AdapterLayer {
 
   /** The weight of the plain layer that computes the same, `[out, in]`: made from the frozen weight, which stays. */
   abstract mergedWeight(): Tensor
+
+  /** A plain layer with another weight, `[out, in]`, and the same bias. */
+  plainWith(weight: Tensor): PlainLayer {
+    return withWeight(this.#original, weight, this.bias).train(this.training)
+  }
 
   detach(): Linear {
     this.#original.weight = this.weight

@@ -2,12 +2,13 @@ import { ArgumentError, TorchError } from '../errors.ts'
 import { all, isfinite } from '../ops/index.ts'
 import { noGrad } from '../autograd/mode.ts'
 import { toDiskName } from '../io/index.ts'
-import { Linear, type Module } from '../nn/index.ts'
+import type { Module } from '../nn/index.ts'
 import { scope } from '../tensor/index.ts'
 import type { AdapterLayer } from './layer.ts'
 import { AdaptedLinear } from './adapter.ts'
 import { attachedAdapters } from './attach.ts'
 import { LinearAdapter } from './linear-adapter.ts'
+import type { PlainLayer } from './plain-layer.ts'
 
 /** A merged model's way back. */
 export interface Merge {
@@ -18,7 +19,7 @@ export interface Merge {
 }
 
 /**
- * Puts plain linear layers with merged weights in the place of the adapted ones. Every merged weight is made from the
+ * Puts plain layers with merged weights in the place of the adapted ones. Every merged weight is made from the
  * frozen one, which is kept until `finish`: nothing is ever divided out again.
  *
  * @throws ArgumentError where the model has no adapter, or one that is no change of a weight
@@ -31,15 +32,15 @@ export function mergeAdapters(model: Module): Merge {
       'ADAPTER_NONE',
       'mergeAdapters: expected a model with adapters, got none; attach or load them first',
     )
-  const merged = new Map<string, Linear>()
-  const free = () => merged.forEach(linear => void linear.weight.dispose())
+  const merged = new Map<string, PlainLayer>()
+  const free = () => merged.forEach(plain => void plain.weight.dispose())
   try {
     for (const [path, layer] of adapted) merged.set(path, plainLayer(path, layer))
   } catch (error) {
     free()
     throw error
   }
-  for (const [path, linear] of merged) model.setModule(path, linear)
+  for (const [path, plain] of merged) model.setModule(path, plain)
   return {
     undo() {
       for (const [path, layer] of adapted) model.setModule(path, layer)
@@ -61,7 +62,7 @@ function mergeable(path: string, layer: AdapterLayer): AdaptedLinear | LinearAda
   )
 }
 
-function plainLayer(path: string, layer: AdaptedLinear | LinearAdapter): Linear {
+function plainLayer(path: string, layer: AdaptedLinear | LinearAdapter): PlainLayer {
   const weight = noGrad(() =>
     scope(() => {
       const merged = layer.mergedWeight()
@@ -73,10 +74,5 @@ function plainLayer(path: string, layer: AdaptedLinear | LinearAdapter): Linear 
       )
     }),
   )
-  const [out, width] = layer.weight.shape as [number, number]
-  const linear = new Linear(width, out, { device: 'meta', bias: false })
-  linear.setTensor('weight', weight)
-  linear.weight.requiresGrad = false
-  linear.bias = layer.bias
-  return linear.train(layer.training)
+  return layer.plainWith(weight)
 }

@@ -4,14 +4,15 @@ import type { Tensor } from '../tensor/index.ts'
 import type { AdapterMethod, AdapterSettings } from './adapter.ts'
 import { attachAdapters, attachedAdapters, requirePlain } from './attach.ts'
 import { kindOf, type KindSettings } from './kinds.ts'
+import { type Patterns, requireMatches } from './patterns.ts'
 import { findHead, findTargets, isInside, type TargetModules } from './targets.ts'
 
 /** Ways of tuning a model: which of its parameters train, and at which level. */
 export type TuningMethod = AdapterMethod | KindSettings['method'] | 'full' | 'bitfit' | 'head'
 
-/** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`). */
+/** What a method needs to know. `head` names modules that are trained in full (PEFT's `modules_to_save`); none for a language model: `[]`. */
 export type TuningSettings =
-  | (AdapterSettings & { targetModules: TargetModules; head?: readonly string[] })
+  | (AdapterSettings & Patterns & { targetModules: TargetModules; head?: readonly string[] })
   | (KindSettings & { head?: readonly string[] })
   | { method: 'full' | 'bitfit' | 'head'; head?: readonly string[] }
 
@@ -38,7 +39,8 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
   requirePlain('prepareModel', model)
   const head = findHead(model, settings.head)
   const { method } = settings
-  if (method !== 'full' && head.length === 0) {
+  const mayLackHead = method === 'full' || (method !== 'head' && settings.head?.length === 0)
+  if (!mayLackHead && head.length === 0) {
     throw new ArgumentError(
       'ADAPTER_HEAD',
       `${method}: expected a head to train, got a model without classifier or score; name its modules in head`,
@@ -64,8 +66,11 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
 function attach(model: Module, settings: TuningSettings, head: readonly string[]): void {
   const kind = kindOf(settings.method)
   if (kind) kind.attach(model, settings as KindSettings, head)
-  else if ('targetModules' in settings)
-    attachAdapters(model, findTargets(model, settings.targetModules, head), settings as AdapterSettings)
+  else if ('targetModules' in settings) {
+    const targets = findTargets(model, settings.targetModules, head)
+    requireMatches(settings as Patterns, targets)
+    attachAdapters(model, targets, settings as AdapterSettings & Patterns)
+  }
 }
 
 /** The parameters of a model that train, with their paths, by level. */

@@ -5,6 +5,7 @@ import { ConfigReader } from './config-reader.ts'
 import { kindOf, kindOfType, type KindSettings, kindTypes } from './kinds.ts'
 import type { MagnitudeAxis } from './norm.ts'
 import type { TuningSettings } from './methods.ts'
+import type { Patterns } from './patterns.ts'
 import type { TargetModules } from './targets.ts'
 
 /** Names of an adapter's two files, PEFT's own. */
@@ -28,13 +29,17 @@ export interface AdapterConfig {
  */
 const inert: Record<string, readonly unknown[]> = {
   bias: ['none'],
-  fan_in_fan_out: [false],
+  // The layer says which way its weight is; PEFT corrects the field by it.
+  fan_in_fan_out: [true, false],
   // Other ways of starting change the base weights too; these only fill the adapter, which the file then holds.
   init_lora_weights: [true, false, 'gaussian', 'orthogonal', 'eva'],
 }
 
 /** Fields that are carried out, or that say nothing about what the model computes. */
-const understood = ['r', 'lora_alpha', 'lora_dropout', 'use_dora', 'use_rslora', 'megatron_core', 'qalora_group_size']
+const understood = [
+  ...['r', 'lora_alpha', 'lora_dropout', 'use_dora', 'use_rslora', 'megatron_core', 'qalora_group_size'],
+  ...['rank_pattern', 'alpha_pattern'],
+]
 
 /** peft_type of what PEFT has no form for: it refuses a type that it does not know. */
 const ownTypes = new Map([
@@ -55,7 +60,9 @@ export function readAdapterConfig(folder: string): AdapterConfig {
   const own = isJsonObject(config.bidora) ? config.bidora : {}
   const { method, magnitudeAxis, detachNorm, ...extra } = own
   const common = { base: text(config.base_model_name_or_path), taskType: text(config.task_type), extra }
-  const head = Array.isArray(config.modules_to_save) ? { head: config.modules_to_save.map(String) } : {}
+  // A language model has no head to train: its output is the word table, or frozen.
+  const noHead = config.task_type === 'CAUSAL_LM' ? { head: [] } : {}
+  const head = Array.isArray(config.modules_to_save) ? { head: config.modules_to_save.map(String) } : noHead
 
   const type = config.peft_type
   const reader = new ConfigReader(file, config)
@@ -80,6 +87,12 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     throw reader.fault(`expected use_rslora true for method 'rslora', got ${JSON.stringify(config.use_rslora)}`, {
       key: 'use_rslora',
     })
+  const patterns = readPatterns(reader)
+  if (isRankStable && named !== 'rslora' && Object.keys(patterns).length > 0)
+    throw reader.fault(
+      `expected rank_pattern and alpha_pattern of method '${named}' without use_rslora, got both; merge the adapter in PEFT`,
+      { unsupported: ['use_rslora'] },
+    )
   const settings = {
     method: named,
     rank,
@@ -87,6 +100,7 @@ export function readAdapterConfig(folder: string): AdapterConfig {
     loraAlpha: isRankStable && named !== 'rslora' ? alpha * Math.sqrt(rank) : alpha,
     loraDropout: reader.probability('lora_dropout'),
     targetModules: reader.targets(),
+    ...patterns,
     ...head,
   } as const
   if (isDecomposed(named) !== (config.use_dora === true)) {
@@ -121,6 +135,16 @@ function isDecomposed(method: unknown): boolean {
   return method === 'dora' || method === 'bidora'
 }
 
+function readPatterns(reader: ConfigReader): Patterns {
+  const rank = reader.numbers(
+    'rank_pattern',
+    'layers with whole numbers above 0',
+    value => Number.isInteger(value) && value > 0,
+  )
+  const alpha = reader.numbers('alpha_pattern', 'layers with numbers above 0', value => value > 0)
+  return { ...(rank ? { rankPattern: rank } : {}), ...(alpha ? { alphaPattern: alpha } : {}) }
+}
+
 function text(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
@@ -128,8 +152,14 @@ function text(value: unknown): string {
 /**
  * The content of `adapter_config.json`: every field that PEFT writes, and this library's own under the key `bidora`,
  * which PEFT passes over with a warning.
+ *
+ * @param isTurned whether an adapted layer has its weight the other way round (Conv1D)
  */
-export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, head: readonly string[]): JsonObject {
+export function peftConfig(
+  { settings, base, taskType, extra }: AdapterConfig,
+  head: readonly string[],
+  isTurned: boolean,
+): JsonObject {
   const { method } = settings
   const kind = kindOf(method)
   if (kind) {
@@ -156,21 +186,21 @@ export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, h
     base_model_name_or_path: base,
     bidora: { ...extra, ...own },
     inference_mode: true,
-    modules_to_save: [...head],
+    modules_to_save: head.length === 0 ? null : [...head],
     peft_type: hasPeftForm ? 'LORA' : isAdapted ? 'BIDORA' : method.toUpperCase(),
     task_type: taskType === '' ? null : taskType,
   }
   if (!isAdapted) return common
   return {
     alora_invocation_tokens: null,
-    alpha_pattern: {},
+    alpha_pattern: { ...settings.alphaPattern },
     auto_mapping: null,
     bias: 'none',
     corda_config: null,
     ensure_weight_tying: false,
     eva_config: null,
     exclude_modules: null,
-    fan_in_fan_out: false,
+    fan_in_fan_out: isTurned,
     init_lora_weights: true,
     layer_replication: null,
     layers_pattern: null,
@@ -183,7 +213,7 @@ export function peftConfig({ settings, base, taskType, extra }: AdapterConfig, h
     megatron_core: 'megatron.core',
     qalora_group_size: 16,
     r: settings.rank,
-    rank_pattern: {},
+    rank_pattern: { ...settings.rankPattern },
     revision: null,
     target_modules: listed(settings.targetModules),
     target_parameters: null,

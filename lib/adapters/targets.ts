@@ -1,9 +1,10 @@
 import { ArgumentError } from '../errors.ts'
 import { toDiskName } from '../io/index.ts'
-import { Linear, type Module } from '../nn/index.ts'
+import { Embedding, Linear, type Module } from '../nn/index.ts'
+import { isPlainLayer, type PlainLayer } from './plain-layer.ts'
 
 /**
- * Which linear layers are adapted, told as PEFT is told: a list of names, each the end of a layer's path (`query`,
+ * Which layers are adapted (`Linear`, `Conv1D`, `Embedding`), told as PEFT is told: a list of names, each the end of a layer's path (`query`,
  * `attention.self.value`); or one regular expression for the whole path; or `'all-linear'`. Paths are the checkpoint's
  * (`bert.encoder.layer.0.attention.self.query`).
  */
@@ -11,6 +12,8 @@ export type TargetModules = string | readonly string[]
 
 /** Ends of the names that heads of sequence classifiers have in checkpoints (`pre_classifier` too); those there are the model's. */
 const HEAD_NAMES = ['classifier', 'score']
+/** Path of a language model's output. */
+const OUTPUT = 'lmHead'
 
 /**
  * Paths of the modules that are trained in full beside the adapters, outermost first.
@@ -30,8 +33,8 @@ export function findHead(model: Module, names?: readonly string[]): string[] {
 }
 
 /**
- * The linear layers that `targetModules` names, with their paths, in the model's order. The head is never among them: it
- * is trained in full.
+ * The layers that `targetModules` names, with their paths, in the model's order. The head is never among them: it is
+ * trained in full. `'all-linear'` leaves out embeddings and the output of a language model, as PEFT does.
  *
  * @param head paths of head modules, from `findHead`
  * @throws ArgumentError where a name or the expression matches no layer, with the nearest names there are
@@ -40,8 +43,8 @@ export function findTargets(
   model: Module,
   targetModules: TargetModules,
   head: readonly string[],
-): [path: string, layer: Linear][] {
-  const layers = model.namedModules().filter((entry): entry is [string, Linear] => entry[1] instanceof Linear)
+): [path: string, layer: PlainLayer][] {
+  const layers = model.namedModules().filter((entry): entry is [string, PlainLayer] => isPlainLayer(entry[1]))
   const candidates = layers.filter(([path]) => !head.some(outer => isInside(path, outer)))
   const names = typeof targetModules === 'string' ? [targetModules] : [...targetModules]
   if (names.length === 0)
@@ -49,7 +52,8 @@ export function findTargets(
       'ADAPTER_TARGET',
       "targetModules: expected at least one name, got none; name layers or take 'all-linear'",
     )
-  if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear') return candidates
+  if (names.length === 1 && names[0]!.toLowerCase() === 'all-linear')
+    return candidates.filter(([path, layer]) => !(layer instanceof Embedding) && path !== OUTPUT)
 
   const isMatch = typeof targetModules === 'string' ? expression(targetModules) : endsWith
   for (const name of names) {
@@ -126,4 +130,24 @@ function distance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
+}
+
+/**
+ * The same for methods that know linear layers alone.
+ *
+ * @throws ArgumentError for a layer of another kind
+ */
+export function findLinear(
+  model: Module,
+  targetModules: TargetModules,
+  head: readonly string[],
+): [path: string, layer: Linear][] {
+  return findTargets(model, targetModules, head).map(([path, layer]) => {
+    if (layer instanceof Linear) return [path, layer]
+    throw new ArgumentError(
+      'ADAPTER_TARGET',
+      `targetModules: expected linear layers for this method, got ${toDiskName(path)}, a ${layer.constructor.name}; take lora, rslora, dora or bidora`,
+      { path },
+    )
+  })
 }

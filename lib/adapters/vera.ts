@@ -6,7 +6,7 @@ import type { AdapterKind } from './kinds.ts'
 import { LinearAdapter } from './linear-adapter.ts'
 import { cast, wideType } from './norm.ts'
 import { drawnFrom } from './seeded.ts'
-import { findTargets, type TargetModules } from './targets.ts'
+import { findLinear, type TargetModules } from './targets.ts'
 
 /** VeRA ("VeRA: Vector-based Random Matrix Adaptation", arXiv 2310.11454), as PEFT has it. */
 export interface VeraSettings {
@@ -118,7 +118,7 @@ export const vera: AdapterKind<VeraSettings> = {
   peftType: 'VERA',
 
   attach(model: Module, settings: VeraSettings, head: readonly string[]): void {
-    const targets = findTargets(model, settings.targetModules, head)
+    const targets = findLinear(model, settings.targetModules, head)
     let shared: Projections | undefined
     standIn(model, targets, layer => {
       shared ??= drawProjections(

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { isLoraFamily, readAdapterConfig, scalingOf } from '../adapters/index.ts'
+import { isLoraFamily, patterned, readAdapterConfig, scalingOf } from '../adapters/index.ts'
 import { ConfigError } from '../errors.ts'
 import { SafetensorsFile } from '../io/index.ts'
 import { type FactorNames, lowRankSource } from './low-rank-source.ts'
@@ -25,7 +25,7 @@ export function adapterSource(folder: string, base: WholeModel): Source {
     const part = tensor === 'lora_A' ? 'loraA' : tensor === 'lora_B' ? 'loraB' : 'magnitude'
     names.set(path, { ...names.get(path), [part]: name })
   }
-  const scaling = scalingOf(settings)
+  const scaling = (path: string) => scalingOf(patterned(settings, path))
   return lowRankSource(file, names, { scaling, magnitudeAxis: settings.magnitudeAxis ?? 'out' }, base, final)
 }
 

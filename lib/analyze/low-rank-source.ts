@@ -11,9 +11,9 @@ export interface FactorNames {
   magnitude?: string
 }
 
-/** What is the same for all layers of an adapter. */
+/** How the layers of an adapter are adapted; the scaling may be another for each. */
 export interface LowRankSettings {
-  scaling: number
+  scaling: number | ((path: string) => number)
   magnitudeAxis: MagnitudeAxis
 }
 
@@ -32,13 +32,14 @@ export function lowRankSource(
   base: WholeModel,
   place: Place,
 ): Source {
-  const adapted = new Map<string, FactorNames>()
+  const adapted = new Map<string, FactorNames & { scaling: number }>()
   const problems: string[] = []
+  const scalingOf = (path: string) => (typeof settings.scaling === 'number' ? settings.scaling : settings.scaling(path))
   for (const [path, factors] of names) {
     const layer = base.find(path)
     const problem = layer === undefined ? `no weight of ${path} in ${base.folder}` : misfit(layer, factors)
     if (layer === undefined || problem !== undefined) problems.push(problem ?? '')
-    else adapted.set(layer, factors)
+    else adapted.set(layer, { ...factors, scaling: scalingOf(path) })
   }
   if (problems.length > 0) {
     const shown = problems.slice(0, 12).join('; ')
@@ -70,11 +71,11 @@ export function lowRankSource(
     has: layer => base.find(layer) !== undefined,
     weight(layer) {
       const weight = base.checkpoint.tensor(`${base.find(layer)}.weight`)
-      const { loraA, loraB, magnitude } = adapted.get(layer) ?? {}
-      if (loraA === undefined || loraB === undefined) return { weight }
+      const { loraA, loraB, magnitude, scaling } = adapted.get(layer) ?? {}
+      if (loraA === undefined || loraB === undefined || scaling === undefined) return { weight }
       return {
         weight,
-        lowRank: { loraA: file.tensor(loraA), loraB: file.tensor(loraB), scaling: settings.scaling },
+        lowRank: { loraA: file.tensor(loraA), loraB: file.tensor(loraB), scaling },
         magnitude:
           magnitude === undefined ? undefined : { values: file.tensor(magnitude), axis: settings.magnitudeAxis },
       }

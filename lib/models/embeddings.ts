@@ -66,6 +66,6 @@ export class Embeddings extends Module {
 /** [..., hidden], or [1, hidden] where all tokens are of one type. */
 export function typesOf(table: Embedding, { tokenTypeIds, inputIds: { device } }: Batch): Tensor {
   // With one type a tokenizer has nothing to say.
-  const isTold = tokenTypeIds && table.weight.shape[0]! > 1
+  const isTold = tokenTypeIds && table.count > 1
   return table.forward(isTold ? tokenTypeIds : zeros([1], { dtype: 'int64', device }))
 }

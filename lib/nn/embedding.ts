@@ -31,6 +31,11 @@ export class Embedding extends Module {
     if (paddingIndex !== undefined) zeroRow(this.weight, paddingIndex)
   }
 
+  /** How many entries the table has. */
+  get count(): number {
+    return this.weight.shape[0]!
+  }
+
   /** Looks up whole numbers [...]: [..., dimension]. */
   forward(indices: Tensor): Tensor {
     if (this.paddingIndex === undefined) return embedding(this.weight, indices)

@@ -1,4 +1,11 @@
-import { AdaptedLinear, bidoraLinear, type BidoraLayer, LinearAdapter, loraLinear } from '../adapters/index.ts'
+import {
+  AdaptedEmbedding,
+  AdaptedLinear,
+  bidoraLinear,
+  type BidoraLayer,
+  LinearAdapter,
+  loraLinear,
+} from '../adapters/index.ts'
 import { gainOf } from '../adapters/norm.ts'
 import { noGrad } from '../autograd/index.ts'
 import { canPack, type Layer, Linear, Module, packedLinear, packWeight } from '../nn/index.ts'
@@ -152,7 +159,7 @@ function packedOf(layer: Packable): Layer {
 
 function isPackable(layer: unknown): layer is Packable {
   if (!(layer instanceof Linear || layer instanceof AdaptedLinear || layer instanceof LinearAdapter)) return false
-  if (!canPack(layer.weight)) return false
+  if (layer instanceof AdaptedEmbedding || !canPack(layer.weight)) return false
   if (layer instanceof AdaptedLinear && layer.loraA.dtype !== layer.weight.dtype) return false
   return Math.min(...layer.weight.shape) >= leastFeatures
 }

@@ -23,7 +23,7 @@ from safetensors import safe_open
 def head_rows(folder):
     """Number of labels: rows of the saved head's last weight."""
     with safe_open(Path(folder) / 'adapter_model.safetensors', 'pt') as file:
-        for name in ('classifier.weight', 'classifier.out_proj.weight'):
+        for name in ('.classifier.weight', '.classifier.out_proj.weight', '.score.weight'):
             for key in file.keys():
                 if key.endswith(name):
                     return file.get_slice(key).get_shape()[0]
@@ -42,8 +42,12 @@ def main():
         warnings.simplefilter('always')
         config = peft.PeftConfig.from_pretrained(options.adapter)
         base = options.base or config.base_model_name_or_path
-        auto = transformers.AutoModelForTokenClassification if config.task_type == 'TOKEN_CLS' else transformers.AutoModelForSequenceClassification
-        model = auto.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=getattr(torch, options.dtype))
+        dtype = getattr(torch, options.dtype)
+        if config.task_type == 'CAUSAL_LM':
+            model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        else:
+            auto = transformers.AutoModelForTokenClassification if config.task_type == 'TOKEN_CLS' else transformers.AutoModelForSequenceClassification
+            model = auto.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=dtype)
         model = peft.PeftModel.from_pretrained(model, options.adapter).eval()
     with safe_open(Path(options.adapter) / 'adapter_model.safetensors', 'pt') as file:
         stored, wanted = set(file.keys()), set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))

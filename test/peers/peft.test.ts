@@ -15,12 +15,17 @@ import {
 import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
+  type CausalLanguageModel,
+  defaultHead,
+  defaultTargets,
+  type HeadTask,
+  loadLanguageModel,
   loadModel,
   saveModel,
-  type HeadTask,
   type SequenceClassifier,
   type TokenClassifier,
 } from '../../lib/models/index.ts'
+import type { Module } from '../../lib/nn/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
 import { root } from '../parity/golden.ts'
@@ -57,7 +62,7 @@ function ask(script: string, ...parameters: string[]): { status: number; answer:
   }
 }
 
-function logitsOf(model: SequenceClassifier | TokenClassifier): number[][] | number[][][] {
+function logitsOf(model: CausalLanguageModel | SequenceClassifier | TokenClassifier): number[][] | number[][][] {
   return scope(() => {
     const batch: Batch = {
       layout: 'padded',
@@ -96,6 +101,10 @@ describe('real PEFT and transformers', function () {
 
   const trained = (base: string, settings: TuningSettings, task: HeadTask = 'text-classification') => {
     const model = loadModel(base, { task })
+    randomise(model, settings)
+    return model
+  }
+  const randomise = (model: Module, settings: TuningSettings): void => {
     prepareModel(model, settings)
     manualSeed(5)
     const { lower, upper } = trainableParameters(model)
@@ -104,7 +113,6 @@ describe('real PEFT and transformers', function () {
         [...lower, ...upper].forEach(([, parameter]) => void add_(parameter, randn(parameter.shape), { alpha: 0.2 })),
       ),
     )
-    return model
   }
   const shared = { targetModules: ['query', 'value', 'intermediate.dense'] }
   const adapter = { rank: 3, loraAlpha: 5, ...shared }
@@ -198,6 +206,51 @@ describe('real PEFT and transformers', function () {
         }
       })
     }
+  }
+
+  for (const kind of ['distilbert-gelu', 'esm-2', 'deberta-v3']) {
+    it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
+      const base = join(root, 'test/golden/encoders', kind, 'model')
+      const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
+      const head = defaultHead(modelType)
+      const targetModules = defaultTargets(modelType)
+      const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
+      const model = trained(base, settings)
+      const where = join(folder, 'adapter')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
+      assert.equal(status, 0, errors)
+      assertNear(answer.logits, logitsOf(model), 1e-5)
+      assertNear(answer.merged, logitsOf(model), 1e-5)
+      model.dispose()
+      rmSync(where, { recursive: true })
+    })
+  }
+
+  const patterns = { rankPattern: { 'h.0.attn.c_attn': 2 }, alphaPattern: { wte: 3, 'mlp.c_proj': 7 } }
+  const fused = { rank: 3, loraAlpha: 5, targetModules: ['c_attn', 'mlp.c_proj', 'wte'], ...patterns }
+  const gpt2: [string, TuningSettings, string][] = [
+    ['several', { method: 'bidora', ...fused }, 'SEQ_CLS'],
+    ['several', { method: 'lora', ...fused }, 'SEQ_CLS'],
+    ['lm-untied', { method: 'dora', ...fused, head: [] }, 'CAUSAL_LM'],
+  ]
+  for (const [name, settings, taskType] of gpt2) {
+    it(`gpt2 ${name}: PEFT loads our ${settings.method} on Conv1D and Embedding, with patterns`, () => {
+      const base = join(root, 'test/golden/gpt2', name)
+      const model = taskType === 'CAUSAL_LM' ? loadLanguageModel(base) : loadModel(base)
+      randomise(model, settings)
+      const where = join(folder, 'adapter')
+      saveAdapter(where, model, { settings, base, taskType })
+      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
+      assert.equal(status, 0, errors)
+      // The first text has no padding, of whose places transformers thinks otherwise.
+      const first = (logits: unknown[]) => [(logits[0] as number[]).flat(1) as number[]]
+      assertNear(first(answer.logits), first(logitsOf(model)), 1e-5)
+      assertNear(first(answer.merged), first(logitsOf(model)), 1e-5)
+      for (const layer of adaptedLayers(model).values()) layer.dispose()
+      model.dispose()
+      rmSync(where, { recursive: true, force: true })
+    })
   }
 
   it('PEFT and we agree on an adapter that PEFT saved', () => {

@@ -222,9 +222,6 @@ describe('adapter folders', () => {
 
     const unsupported: Record<string, unknown> = {
       bias: 'all',
-      fan_in_fan_out: true,
-      rank_pattern: { query: 4 },
-      alpha_pattern: { query: 4 },
       layers_to_transform: [0],
       layers_pattern: 'layer',
       exclude_modules: ['key'],
@@ -246,6 +243,16 @@ describe('adapter folders', () => {
         refused(new RegExp(`got ${key} = `))
       })
     }
+
+    it('refuses patterns that are none, or whose meaning with rsLoRA it does not carry out', () => {
+      save({ method: 'lora', ...adapter })
+      changeConfig({ rank_pattern: { query: 0 } })
+      refused(/expected rank_pattern to be layers with whole numbers above 0, got \{"query":0\}/)
+      changeConfig({ rank_pattern: {}, alpha_pattern: [3] })
+      refused(/expected alpha_pattern to be layers with numbers above 0, got \[3\]/)
+      changeConfig({ alpha_pattern: { query: 3 }, use_rslora: true })
+      refused(/alpha_pattern .*without use_rslora/)
+    })
 
     it('names every unsupported field at once', () => {
       save({ method: 'lora', ...adapter })

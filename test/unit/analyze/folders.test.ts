@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import {
   type AdapterSettings,
   mergeAdapters,
+  type Patterns,
   prepareModel,
   saveAdapter,
   trainableParameters,
@@ -33,7 +34,11 @@ describe('analysis of folders', () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   /** An adapter that moved, and its merged model, in folders of their own. */
-  function tuned(name: string, settings: Pick<AdapterSettings, 'method' | 'magnitudeAxis'>, size = 0.2): void {
+  function tuned(
+    name: string,
+    settings: Pick<AdapterSettings, 'method' | 'magnitudeAxis'> & Patterns,
+    size = 0.2,
+  ): void {
     const model = tinyModel('bert', 'float64')
     prepareModel(model, { rank: 2, loraAlpha: 3, ...targets, ...settings })
     manualSeed(5)
@@ -73,6 +78,7 @@ describe('analysis of folders', () => {
     lora: { method: 'lora' },
     dora: { method: 'dora' },
     bidora: { method: 'bidora' },
+    'bidora-patterns': { method: 'bidora', rankPattern: { query: 1 }, alphaPattern: { 'layer.1.*': 7 } },
     'bidora-in': { method: 'bidora', magnitudeAxis: 'in' },
   } as const)) {
     it(`${name}: an adapter and its merged model moved alike, on both axes`, async () => {
