@@ -202,7 +202,7 @@ export class DebertaV2ForTokenClassification extends TokenClassifier {
   readonly deberta: DebertaV2Model
 
   constructor(config: EncoderConfig, placement: Placement = {}) {
-    super(config, placement, config.hiddenDropoutProb)
+    super(config, placement)
     this.deberta = new DebertaV2Model(config, placement)
   }
 
@@ -251,5 +251,5 @@ export const debertaV2: ModelFamily = {
   // Checkpoints of the encoder alone have no pooler; that of another task is as good a start as any.
   startsAnew: (path, newHead) => newHead && path.startsWith('pooler.'),
   targetModules: ['query_proj', 'value_proj'],
-  trainedInFull: ['pooler', 'classifier'],
+  head: ['pooler', 'classifier'],
 }

@@ -210,7 +210,7 @@ export const distilbert: ModelFamily = {
   create: (config, placement) => new DistilBertForSequenceClassification(config, placement),
   tokenClassifier: {
     architecture: 'DistilBertForTokenClassification',
-    ignorable: [],
+    ignorable: [/^pre_classifier\./],
     create: (config, placement) => new DistilBertForTokenClassification(config, placement),
   },
   defaults: {

@@ -108,15 +108,12 @@ export class EsmForSequenceClassification extends SequenceClassifier {
   }
 }
 
-/** transformers 5.23 writes them back with an asterisk for the layer. */
-const oldSpeeds = /^esm\.encoder\.layer\.(\d+|\*)\.attention\.self\.rotary_embeddings\.inv_freq$/
-
 /** Logits of every token. */
 export class EsmForTokenClassification extends TokenClassifier {
   readonly esm: EsmModel
 
   constructor(config: EncoderConfig, placement: Placement = {}) {
-    super(config, placement, config.hiddenDropoutProb)
+    super(config, placement)
     this.esm = new EsmModel(config, placement)
   }
 
@@ -124,6 +121,9 @@ export class EsmForTokenClassification extends TokenClassifier {
     return this.esm
   }
 }
+
+/** transformers 5.23 writes them back with an asterisk for the layer. */
+const oldSpeeds = /^esm\.encoder\.layer\.(\d+|\*)\.attention\.self\.rotary_embeddings\.inv_freq$/
 
 /** How checkpoints of `model_type` esm are read. */
 export const esm: ModelFamily = {

@@ -19,11 +19,11 @@ export abstract class TokenClassifier extends Module {
   readonly dropout: Dropout
   classifier: Layer
 
-  /** `dropout` is that of the hidden states before the head, where it is no dropout of a classifier of texts. */
+  /** @param dropout Probability of dropout before the head. */
   constructor(
     config: EncoderConfig,
     placement: Placement = {},
-    dropout = config.classifierDropout ?? config.hiddenDropoutProb,
+    dropout: number = config.classifierDropout ?? config.hiddenDropoutProb,
   ) {
     super()
     this.config = config

@@ -3,7 +3,13 @@ import { prepareModel } from '../adapters/index.ts'
 import { type LabelSet, labelSet } from '../data/labels.ts'
 import { ArgumentError, BidoraError, ConfigError } from '../errors.ts'
 import { readJsonObject } from '../io/index.ts'
-import { loadModel, modelTypes, type SequenceClassifier, type TokenClassifier } from '../models/index.ts'
+import {
+  loadModel,
+  modelTypes,
+  type SequenceClassifier,
+  type TokenClassifier,
+  tuningDefaults,
+} from '../models/index.ts'
 import { PackedLayers } from '../predict/index.ts'
 import { cuda, manualSeed, resolveDevice, setNumThreads } from '../tensor/index.ts'
 import { type EncodedIds, Tokenizer } from '../text/index.ts'
@@ -217,6 +223,8 @@ export class TunedModel {
 
   #build(labels: LabelSet | undefined): void {
     const { settings } = this.#chosen
+    const { targetModules, ...head } = tuningDefaults(this.info.modelType, settings.task)
+    const tuning = { ...tuningOf({ ...settings, targetModules: settings.targetModules ?? targetModules }), ...head }
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
     const named = labels ? { labels: labels.labels } : {}
@@ -229,7 +237,6 @@ export class TunedModel {
       ...named,
     })
     try {
-      const tuning = tuningOf(settings, classifier.config.modelType)
       prepareModel(classifier, tuning)
       this.#model = new TunableModel({ classifier, tokenizer: this.#tokenizer, settings, tuning, labels })
       this.#model.maxLength = this.#fittingLength(settings.maxLength, classifier)

@@ -176,7 +176,7 @@ describe('tokens, end to end', () => {
     const set = labelSet(labels)
     const make = async (folder: string, maxLength: number): Promise<[TunableModel, readonly TokenRow[]]> => {
       const { settings } = modelSettings({ ...common, method: 'full', dtype: 'float64', maxLength })
-      const tuning = tuningOf(settings, 'bert')
+      const tuning = tuningOf(settings)
       const tokenizer = await Tokenizer.fromDir(folder)
       manualSeed(3)
       const classifier = loadModel(folder, { task: 'token-classification', head: 'new', labels, dtype: 'float64' })

@@ -16,14 +16,13 @@ import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
-  defaultHead,
-  defaultTargets,
   type HeadTask,
   loadLanguageModel,
   loadModel,
   saveModel,
   type SequenceClassifier,
   type TokenClassifier,
+  tuningDefaults,
 } from '../../lib/models/index.ts'
 import type { Module } from '../../lib/nn/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
@@ -212,8 +211,7 @@ describe('real PEFT and transformers', function () {
     it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
       const base = join(root, 'test/golden/encoders', kind, 'model')
       const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
-      const head = defaultHead(modelType)
-      const targetModules = defaultTargets(modelType)
+      const { targetModules, head } = tuningDefaults(modelType)
       const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
       const model = trained(base, settings)
       const where = join(folder, 'adapter')
