@@ -17,13 +17,14 @@ const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 /** Settings of the model itself, given when it is made (`BiDoRA.fromPretrained`). */
 export const MODEL_FIELDS = {
   task: choice({
-    values: ['text-classification'],
-    later: ['token-classification', 'text-generation'],
+    values: ['text-classification', 'token-classification'],
+    later: ['text-generation'],
     default: 'text-classification',
     doc: 'What the model is tuned to do.',
   }),
   problemType: choice({
     values: ['single-label', 'regression', 'multi-label'],
+    readWith: { task: ['text-classification'] },
     default: 'single-label',
     doc: 'One label a text, a number, or any number of labels.',
   }),
@@ -296,6 +297,12 @@ export const SHARED_FIELDS = {
     doc: 'A named set of settings (README of train); settings given beside it win.',
   }),
   maxLength: integer({ default: 128, min: 2, doc: 'Longest text in tokens; longer ones are cut and counted.' }),
+  stride: integer({
+    readWith: { task: ['token-classification'] },
+    min: 0,
+    defaultText: 'a quarter of maxLength',
+    doc: 'Tokens that the windows share in which longer sentences are read: nothing of them is cut.',
+  }),
   seed: integer({ default: 0, min: 0, doc: 'Seed of start values, order, split and dropout.' }),
 } as const
 

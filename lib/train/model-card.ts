@@ -23,10 +23,12 @@ export function modelCard(
   kind: 'adapter' | 'merged',
 ): string {
   const { method, problemType, task } = model.settings
+  const { title, autoModel } = model.task
   const labels = model.labels
     ? `Labels: ${model.labels.labels.map(label => `\`${label}\``).join(', ')}.`
     : 'It gives one number for each text.'
-  const intro = `Text classification (${problemType}), tuned with ${NAMES[method]} by bidora-torch from \`${base}\`. ${labels}`
+  const kindOf = task === 'token-classification' ? '' : ` (${problemType})`
+  const intro = `${title}${kindOf}, tuned with ${NAMES[method]} by bidora-torch from \`${base}\`. ${labels}`
   return [
     '---',
     ...(kind === 'adapter' && isPeft(model) ? ['library_name: peft'] : []),
@@ -49,7 +51,7 @@ export function modelCard(
     "const [first] = await model.predict(['a text'])",
     '```',
     ...(kind === 'merged'
-      ? ['', 'Without bidora-torch: a plain Hugging Face checkpoint, loaded by `AutoModelForSequenceClassification`.']
+      ? ['', `Without bidora-torch: a plain Hugging Face checkpoint, loaded by \`${autoModel}\`.`]
       : []),
     '',
   ].join('\n')

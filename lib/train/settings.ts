@@ -233,7 +233,7 @@ export function modelSettings(options: GivenModelSettings): ChosenSettings {
   const method = (values.get('method') ?? FIELDS.method.default) as Method
   refuseInapplicable(where, values, method)
   const settings = fill(MODEL_KEYS, values, method, new Map()) as unknown as ModelSettings
-  refuseUnread(where, values, settings as unknown as Record<string, unknown>)
+  refuseUnread(where, values, settings)
   if (settings.problemType === 'regression' && settings.labels !== undefined) {
     throw new ConfigError('CONFIG_METHOD', `${where}: problemType 'regression' has no labels; remove 'labels'`, {
       key: 'labels',

@@ -19,11 +19,10 @@ export interface LevelParts {
 export function splitLevels(training: Training, repeat: number): LevelParts[] {
   const { folds, seed } = training.settings
   const lowerFraction = folds > 1 ? 1 - 1 / folds : training.settings.lowerFraction
-  const { labels, settings } = training.model
-  const perLevel = settings.problemType === 'single-label' ? labels!.labels.length : 1
+  const keys = training.keys()
+  const perLevel = typeof keys[0] === 'number' ? training.model.labels!.labels.length : 1
   assertEnoughForTwoLevels(training.rowCount, { lowerFraction, perLevel, where: 'fit: examples' })
   if (training.settings.compat === 'official') return [officialSplit(training.rowCount, lowerFraction, seed)]
-  const keys = training.keys()
   const stream = repeat === 0 ? 'levels' : `levels ${repeat + 1}`
   if (folds > 1) return foldsOf(keys, { folds, seed, stream })
   const { first, second } = stratifiedSplit(keys, { size: lowerCount(keys.length, lowerFraction), seed, stream })

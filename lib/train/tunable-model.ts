@@ -10,15 +10,17 @@ import {
 } from '../adapters/index.ts'
 import type { LabelSet } from '../data/labels.ts'
 import { autocast, narrowFrozenProducts } from '../autograd/index.ts'
-import { type Batch, packBatch, type SequenceClassifier, toBatch } from '../models/index.ts'
-import { to } from '../ops/index.ts'
+import type { Batch, SequenceClassifier, TokenClassifier } from '../models/index.ts'
+import { flatten, to } from '../ops/index.ts'
 import type { Precision } from '../predict/index.ts'
-import { type Tensor, tensor } from '../tensor/index.ts'
-import { padBatch, type Tokenizer } from '../text/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import type { Tokenizer } from '../text/index.ts'
 import type { ModelSettings, Settings } from './config.ts'
 import type { NamedParameter } from './level.ts'
 import { Objective } from './objective.ts'
 import type { Row } from './rows.ts'
+import type { Task } from './task.ts'
+import { taskOf } from './tasks.ts'
 
 /** Examples of one batch as tensors. */
 export interface LevelBatch {
@@ -28,7 +30,7 @@ export interface LevelBatch {
 
 /** A classifier that is ready for its method, with what is needed to feed it. */
 export class TunableModel {
-  readonly classifier: SequenceClassifier
+  readonly classifier: SequenceClassifier | TokenClassifier
   readonly tokenizer: Tokenizer
   readonly settings: ModelSettings
   /** How it was made ready; a training may say more of it (AdaLoRA). */
@@ -39,6 +41,8 @@ export class TunableModel {
   trainable: readonly NamedParameter[] = []
   /** Longest text in tokens; `fit` may set another. */
   maxLength: number
+  /** Tokens that two windows of a longer one share, where it is read in windows; `fit` may set another. */
+  stride: number
   /** What products are computed in; `fit` may set another. */
   precision: Precision = 'float32'
   /** The loss that is trained on; a training may put another in its place. */
@@ -55,6 +59,7 @@ export class TunableModel {
     this.tuning = parts.tuning
     this.labels = parts.labels
     this.maxLength = parts.settings.maxLength
+    this.stride = strideOf(parts.settings)
     this.objective = new Objective({ problemType: parts.settings.problemType })
     this.#layers = [...adaptedLayers(parts.classifier).values()]
     this.listTrainable()
@@ -67,6 +72,10 @@ export class TunableModel {
     const attached = [...attachedAdapters(this.classifier).values()]
     this.#adapters = new Set(attached.flatMap(layer => layer.adapterParameters()))
     this.#magnitudes = new Set(attached.flatMap(layer => ('magnitude' in layer ? [layer.magnitude] : [])))
+  }
+
+  get task(): Task {
+    return taskOf(this.settings)
   }
 
   get parameters(): { trainable: number; total: number } {
@@ -96,23 +105,15 @@ export class TunableModel {
 
   /** Puts rows on the model's device. */
   batchOf(rows: readonly Row[]): LevelBatch {
-    const { device } = this
-    const encoded = rows.map(row => row.encoded)
-    const padding = this.tokenizer.padding()
-    const padded = padBatch(encoded, padding)
-    const dtype = this.settings.problemType === 'single-label' ? 'int64' : this.settings.dtype
-    return {
-      inputs: padding.side === 'right' ? packBatch(padded, device) : toBatch(padded, device),
-      targets: tensor(
-        rows.map(row => row.target),
-        { dtype, device },
-      ), // [batch], several labels: [batch, labels]
-    }
+    return this.task.batch(rows, this)
   }
 
   /** The training loss of a batch at the parameters' present values. */
   loss({ inputs, targets }: LevelBatch, precision: Settings['precision'] = this.precision): Tensor {
-    const forward = () => this.classifier.forward(inputs).logits // [batch, labels]
+    const forward = () => {
+      const { logits } = this.classifier.forward(inputs) // [batch, labels], of tokens [rows, labels] or [batch, seq, labels]
+      return logits.ndim === 3 ? flatten(logits, { startDim: 0, endDim: 1 }) : logits
+    }
     if (precision === 'bfloat16-frozen') return this.objective.loss(narrowFrozenProducts(forward), targets)
     if (precision === 'float32') return this.objective.loss(forward(), targets)
     return this.objective.loss(to(autocast(precision, forward), { dtype: this.settings.dtype }), targets)
@@ -132,4 +133,9 @@ export class TunableModel {
   dispose(): void {
     this.classifier.dispose()
   }
+}
+
+/** What two windows share unless it is said: a quarter of the longest. */
+export function strideOf({ stride, maxLength }: Pick<ModelSettings, 'stride' | 'maxLength'>): number {
+  return stride ?? Math.floor(maxLength / 4)
 }

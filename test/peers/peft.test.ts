@@ -17,10 +17,12 @@ import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
+  type HeadTask,
   loadLanguageModel,
   loadModel,
   saveModel,
   type SequenceClassifier,
+  type TokenClassifier,
   tuningDefaults,
 } from '../../lib/models/index.ts'
 import type { Module } from '../../lib/nn/index.ts'
@@ -41,8 +43,9 @@ const inputs = {
 }
 
 interface Answer {
-  logits: number[][]
-  merged: number[][]
+  /** [batch, labels], of tokens [batch, seq, labels] */
+  logits: number[][] | number[][][]
+  merged: number[][] | number[][][]
   warnings: string[]
 }
 
@@ -59,7 +62,7 @@ function ask(script: string, ...parameters: string[]): { status: number; answer:
   }
 }
 
-function logitsOf(model: CausalLanguageModel | SequenceClassifier): number[][] {
+function logitsOf(model: CausalLanguageModel | SequenceClassifier | TokenClassifier): number[][] | number[][][] {
   return scope(() => {
     const batch: Batch = {
       layout: 'padded',
@@ -70,14 +73,13 @@ function logitsOf(model: CausalLanguageModel | SequenceClassifier): number[][] {
   })
 }
 
-function assertNear(got: number[][], expected: number[][], tolerance: number): void {
-  const largest = Math.max(...expected.flat().map(Math.abs))
+function assertNear(got: Answer['logits'], expected: Answer['logits'], tolerance: number): void {
+  const [found, wanted] = [got.flat(2) as number[], expected.flat(2) as number[]]
+  const largest = Math.max(...wanted.map(Math.abs))
   assert.equal(got.length, expected.length)
-  expected
-    .flat()
-    .forEach((value, i) =>
-      assert.ok(Math.abs(got.flat()[i]! - value) <= tolerance * largest, `${got.flat()[i]} instead of ${value}`),
-    )
+  wanted.forEach((value, i) =>
+    assert.ok(Math.abs(found[i]! - value) <= tolerance * largest, `${found[i]} instead of ${value}`),
+  )
 }
 
 describe('real PEFT and transformers', function () {
@@ -97,8 +99,8 @@ describe('real PEFT and transformers', function () {
     if (folder) rmSync(folder, { recursive: true })
   })
 
-  const trained = (base: string, settings: TuningSettings): SequenceClassifier => {
-    const model = loadModel(base)
+  const trained = (base: string, settings: TuningSettings, task: HeadTask = 'text-classification') => {
+    const model = loadModel(base, { task })
     randomise(model, settings)
     return model
   }
@@ -194,6 +196,33 @@ describe('real PEFT and transformers', function () {
         assertNear(answer.logits, adapted, 1e-5)
         merge.finish()
         model.dispose()
+      })
+    }
+  }
+
+  for (const kind of ['bert', 'roberta']) {
+    const base = join(root, 'test/golden/token_models', kind)
+    for (const [name, settings] of loadable.slice(0, 3)) {
+      it(`${kind}, a head for every token: PEFT and transformers load our ${name}, adapter and merged`, () => {
+        const model = trained(base, settings, 'token-classification')
+        const [where, merged] = [join(folder, 'token-adapter'), join(folder, 'token-merged')]
+        try {
+          const logits = logitsOf(model)
+          saveAdapter(where, model, { settings, base, taskType: 'TOKEN_CLS' })
+          const adapted = ask('load_adapter.py', where, inputsFile)
+          assert.equal(adapted.status, 0, adapted.errors)
+          assertNear(adapted.answer.logits, logits, 1e-5)
+          assertNear(adapted.answer.merged, logits, 1e-5)
+          const merge = mergeAdapters(model)
+          saveModel(model, merged)
+          merge.finish()
+          const plain = ask('load_merged.py', merged, inputsFile)
+          assert.equal(plain.status, 0, plain.errors)
+          assertNear(plain.answer.logits, logits, 1e-5)
+        } finally {
+          model.dispose()
+          for (const each of [where, merged]) rmSync(each, { recursive: true, force: true })
+        }
       })
     }
   }

@@ -182,7 +182,20 @@ describe('settings', () => {
       ['a boolean as text', {}, { resume: 'yes' }, 'CONFIG_VALUE', /true or false/],
       ['an empty list', { targetModules: [] }, {}, 'CONFIG_VALUE', /list of names/],
       ['a device of another kind', { device: 'tpu' }, {}, 'CONFIG_VALUE', /'auto', 'cpu', 'cuda' or 'cuda:N'/],
-      ['a later task', { task: 'token-classification' }, {}, 'CONFIG_LATER', /comes in a later version/],
+      [
+        'a setting of another task',
+        { task: 'token-classification', problemType: 'regression' },
+        {},
+        'CONFIG_METHOD',
+        /task 'token-classification' does not read 'problemType'/,
+      ],
+      [
+        'a setting of another task',
+        { stride: 3 },
+        {},
+        'CONFIG_METHOD',
+        /task 'text-classification' does not read 'stride'.*take 'token-classification'/,
+      ],
       ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
       [
         'what the method does not read',
