@@ -61,13 +61,15 @@ export function startStdOf(family: ModelFamily, config: ModelConfig): (path: str
   return path => family.startStd?.(config, path) ?? config.initializerRange
 }
 
-/** What adapters take and what trains in full beside them, where nothing else is said: names on disk, as PEFT's defaults. */
-export function tuningDefaults(
-  modelType: string,
-  task = 'text-classification',
-): { targetModules: readonly string[]; head?: readonly string[] } {
-  const { targetModules = ['query', 'value'], head } = familyOf(modelType, 'tuningDefaults')
-  return { targetModules, ...(head && task === 'text-classification' ? { head } : {}) }
+/** The layers that are adapted unless said otherwise, as PEFT chooses them. */
+export function defaultTargets(modelType: string): readonly string[] {
+  return families.find(family => family.modelType === modelType)?.targetModules ?? ['query', 'value']
+}
+
+/** The modules that train in full beside adapters, where those of the usual names are not all; a head for tokens has no more. */
+export function defaultHead(modelType: string, task = 'text-classification'): readonly string[] | undefined {
+  if (task !== 'text-classification') return undefined
+  return families.find(family => family.modelType === modelType)?.trainedInFull
 }
 
 /**

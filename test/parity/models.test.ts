@@ -8,13 +8,13 @@ import { SafetensorsFile, toDiskName } from '../../lib/io/index.ts'
 import {
   type Batch,
   classificationLoss,
+  defaultTargets,
   loadModel,
   type PackedBatch,
   packBatch,
   type SequenceClassifier,
   TokenClassifier,
   tokenLoss,
-  tuningDefaults,
 } from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { flatten, indexSelect } from '../../lib/ops/index.ts'
@@ -158,7 +158,7 @@ for (const [root, least] of Object.entries(roots)) {
               [...(settings as { targetModules: readonly string[] }).targetModules].sort(),
               adapter.targetModules,
             )
-            assert.deepEqual(tuningDefaults(model.config.modelType).targetModules.toSorted(), adapter.targetModules)
+            assert.deepEqual(defaultTargets(model.config.modelType).toSorted(), adapter.targetModules)
             scope(() => {
               const test = cases.find(({ id, dtype }) => id === adapter.inputs && dtype === 'float64')!
               const { logits } = noGrad(() => model.forward(batchOf(test, golden)))

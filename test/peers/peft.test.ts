@@ -15,10 +15,11 @@ import {
 import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
+  defaultHead,
+  defaultTargets,
   loadModel,
   saveModel,
   type SequenceClassifier,
-  tuningDefaults,
 } from '../../lib/models/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
@@ -176,7 +177,8 @@ describe('real PEFT and transformers', function () {
     it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
       const base = join(root, 'test/golden/encoders', kind, 'model')
       const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
-      const { targetModules, head } = tuningDefaults(modelType)
+      const head = defaultHead(modelType)
+      const targetModules = defaultTargets(modelType)
       const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
       const model = trained(base, settings)
       const where = join(folder, 'adapter')
