@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadAdapter, saveAdapter } from '../../lib/adapters/index.ts'
+import { loadAdapter, prepareModel, saveAdapter, trainableParameters } from '../../lib/adapters/index.ts'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
 import { SafetensorsFile, toDiskName } from '../../lib/io/index.ts'
 import {
   type Batch,
   classificationLoss,
+  defaultHead,
   defaultTargets,
   loadModel,
   type PackedBatch,
@@ -216,6 +217,12 @@ describe('parity: encoders with a head for every token', () => {
       const model = loadModel(join(folder, name, 'model'), options)
       assert.deepEqual(model.origin!.created.toSorted(), ['classifier.bias', 'classifier.weight'])
       assert.ok(model.origin!.ignored.every(path => /^(pre_)?(classifier|pooler)\./.test(path)))
+      const { modelType } = model.config
+      const head = defaultHead(modelType, 'token-classification')
+      const adapter = { rank: 2, loraAlpha: 4, targetModules: defaultTargets(modelType), ...(head ? { head } : {}) }
+      prepareModel(model, { method: 'lora', ...adapter })
+      const trained = trainableParameters(model).lower.map(([path]) => path.replace(/.*lora/, 'lora'))
+      assert.deepEqual(new Set(trained), new Set(['loraA', 'loraB', 'classifier.weight', 'classifier.bias']))
       model.dispose()
     })
   }
