@@ -71,7 +71,10 @@ describe('the best weights and the early end', function () {
       [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36],
     )
     const best = losses.reduce((least, entry) => (entry.loss < least.loss ? entry : least))
-    assert.ok(best.step > 3 && best.step < 36, 'neither the first nor the last evaluation must be the best, or the test shows nothing')
+    assert.ok(
+      best.step > 3 && best.step < 36,
+      'neither the first nor the last evaluation must be the best, or the test shows nothing',
+    )
     assert.deepEqual(report.best, { step: best.step, metric: 'loss' })
     assert.equal(report.metrics.validation!.loss, best.loss)
     assert.deepEqual(again, report.metrics.validation)
