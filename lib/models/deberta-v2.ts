@@ -231,5 +231,5 @@ export const debertaV2: ModelFamily = {
   // Checkpoints of the encoder alone have no pooler; that of another task is as good a start as any.
   startsAnew: (path, newHead) => newHead && path.startsWith('pooler.'),
   targetModules: ['query_proj', 'value_proj'],
-  head: ['pooler', 'classifier'],
+  trainedInFull: ['pooler', 'classifier'],
 }

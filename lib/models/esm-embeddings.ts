@@ -17,7 +17,7 @@ import {
 import type { Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
 import type { PositionLookup } from './embeddings.ts'
-import type { EsmConfig } from './esm.ts'
+import type { EsmConfig } from './esm-config.ts'
 import { positionsAfter } from './roberta.ts'
 
 /** The share of tokens that were masked in the training of every ESM. */

@@ -286,7 +286,6 @@ export const gpt2: ModelFamily = {
   // The ends of the residual paths: the GPT-2 paper, 2.3.
   startStd: (config, path) =>
     config.initializerRange / (path.endsWith('.cProj') ? Math.sqrt(2 * (config as GPT2Config).nLayer) : 1),
-  head: ['score'],
   targetModules: ['c_attn'],
   ignorable: [...oldMasks, /^(lm_head|multiple_choice_head)\./],
 }

@@ -75,7 +75,11 @@ function checkpointed<C extends AttentionContext>(
   return checkpoint(run, [hidden, ...own.map(([, tensor]) => tensor)], { parameters: layer.parameters() })
 }
 
-/** Switches gradient checkpointing of every stack in a model on or off: memory of one layer, for one more forward. */
+/**
+ * Switches gradient checkpointing of every stack of layers in a model (a module with `checkpointing`) on or off: memory of
+ * one layer, for one more forward.
+ */
 export function useGradientCheckpointing(model: Module, enabled: boolean): void {
-  for (const [, module] of model.namedModules()) if (module instanceof Stack) module.checkpointing = enabled
+  for (const [, module] of model.namedModules())
+    if ('checkpointing' in module) (module as Module & { checkpointing: boolean }).checkpointing = enabled
 }

@@ -21,6 +21,7 @@ const fileNames = [
   'vocab.txt',
   'vocab.json',
   'merges.txt',
+  'spm.model',
   'chat_template.jinja',
 ]
 

@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.ts'
 import { asObject, type JsonObject, objectOf, type TokenizerFiles, textOf } from './files.ts'
+import { debertaTokenizer } from './deberta-vocabulary.ts'
 import { esmTokenizer } from './esm-vocabulary.ts'
 import { bertTokenizer, robertaTokenizer } from './vocabulary.ts'
 
@@ -11,7 +12,7 @@ export interface TokenizerSource {
   from: string
 }
 
-type Family = 'bert' | 'roberta' | 'esm'
+type Family = 'bert' | 'roberta' | 'esm' | 'deberta'
 
 /** Class names without "Tokenizer" and "Fast", and model types where no class is named. */
 const families: Record<string, Family> = {
@@ -19,6 +20,8 @@ const families: Record<string, Family> = {
   distilbert: 'bert',
   electra: 'bert',
   esm: 'esm',
+  debertav2: 'deberta',
+  'deberta-v2': 'deberta',
   mobilebert: 'bert',
   roberta: 'roberta',
 }
@@ -40,6 +43,7 @@ export function tokenizerSource(files: TokenizerFiles, model: JsonObject): Token
     return { json: changed ? JSON.stringify(parsed) : json, parsed, from: 'tokenizer.json' }
   }
   if (family === 'bert' && files.contents.has('vocab.txt')) return made(bertTokenizer(files), 'vocab.txt')
+  if (family === 'deberta' && files.contents.has('spm.model')) return made(debertaTokenizer(files), 'spm.model')
   if (family === 'esm' && files.contents.has('vocab.txt')) return made(esmTokenizer(files), 'vocab.txt')
   if (family === 'roberta' && files.contents.has('vocab.json') && files.contents.has('merges.txt')) {
     return made(robertaTokenizer(files), 'vocab.json and merges.txt')
@@ -47,7 +51,7 @@ export function tokenizerSource(files: TokenizerFiles, model: JsonObject): Token
   const got = [...files.contents.keys()]
   throw new FormatError(
     'tokenizer-missing',
-    `tokenizer: expected tokenizer.json in ${files.dir} (or the vocabulary files of a BERT, RoBERTa or ESM tokenizer), ` +
+    `tokenizer: expected tokenizer.json in ${files.dir} (or the vocabulary files of a BERT, RoBERTa, ESM or DeBERTa tokenizer), ` +
       `got ${got.length === 0 ? 'no tokenizer file' : got.join(', ')}${name === undefined ? '' : ` of a '${name}' tokenizer`}; ` +
       'add the file, or write it in Python: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)',
     { file: files.dir, got },

@@ -145,7 +145,7 @@ export const FIT_FIELDS = {
     methods: TWO_LEVELS,
     readWith: SEARCHED,
     min: 1,
-    defaultText: 'batchSize',
+    defaultText: 'half of batchSize with hypergradient first-order, else batchSize',
     doc: 'The same as batchSize for the upper level.',
   }),
   upperAccumulation: integer({
@@ -329,17 +329,20 @@ export type ModelSettings = ValuesOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 export type GivenModelSettings = GivenOf<typeof MODEL_FIELDS & typeof SHARED_FIELDS>
 export type GivenFitSettings = GivenOf<typeof FIT_FIELDS & typeof SHARED_FIELDS>
 
-/** Settings that are what another one is, where they are not given. */
+/** Settings that are what another one is, or follow from others, where they are not given. */
 export const DERIVED = {
   lowerLearningRate: 'retrainLearningRate',
   retrainWeightDecay: 'weightDecay',
   stepSize: 'lowerLearningRate',
   headFrom: 'directionsFrom',
-  upperBatchSize: 'batchSize',
+  upperBatchSize: ({ hypergradient, batchSize }: Pick<ValuesOf<typeof FIT_FIELDS>, 'hypergradient' | 'batchSize'>) =>
+    hypergradient === 'first-order' ? Math.ceil(batchSize / 2) : batchSize,
   upperSchedule: 'schedule',
   upperWarmupRatio: 'warmupRatio',
   upperPrecision: 'precision',
-} as const satisfies Partial<Record<keyof typeof FIT_FIELDS, keyof typeof FIT_FIELDS>>
+} as const satisfies Partial<
+  Record<keyof typeof FIT_FIELDS, keyof typeof FIT_FIELDS | ((settings: ValuesOf<typeof FIT_FIELDS>) => unknown)>
+>
 
 /** Short names that stand for a longer one. */
 export const ALIASES = { epochs: 'retrainEpochs', learningRate: 'retrainLearningRate' } as const satisfies Record<

@@ -19,8 +19,8 @@ export const SEARCH_FIELDS = {
     methods: TWO_LEVELS,
     values: ['finite-difference', 'first-order', 'exact', 'neumann', 'conjugate-gradient', 'unrolled', 'sama'],
     readWith: SEARCHED,
-    default: 'finite-difference',
-    doc: 'How the gradient of the upper level is worked out.',
+    default: 'first-order',
+    doc: 'How the gradient of the upper level is worked out: first-order leaves the implicit term out; finite-difference is the published way.',
   }),
   round: choice({
     methods: TWO_LEVELS,

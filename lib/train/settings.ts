@@ -292,7 +292,9 @@ export function fitSettings(
   if (values.has('searchEpochs')) settings.searchSteps = undefined
   if (values.has('retrainEpochs')) settings.retrainSteps = undefined
   const open = settings as Record<string, unknown>
-  for (const [name, other] of Object.entries(DERIVED)) open[name] ??= open[other]
+  for (const [name, from] of Object.entries(DERIVED)) {
+    open[name] ??= typeof from === 'function' ? from(settings) : open[from]
+  }
   refuseUnread(where, values, settings)
   refuseTogether(where, values, settings)
   refusePresetWithoutRetraining(where, values, settings)

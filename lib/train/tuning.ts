@@ -1,4 +1,5 @@
 import type { TuningSettings } from '../adapters/index.ts'
+import { defaultHead, defaultTargets } from '../models/index.ts'
 import { type GivenModelSettings, MODEL_FIELDS, type ModelSettings } from './config.ts'
 import { type Field, METHODS, type Method } from './field.ts'
 
@@ -11,11 +12,12 @@ function namesOf(method: Method): (keyof typeof MODEL_FIELDS)[] {
 }
 
 /** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings): TuningSettings {
-  const { method, targetModules = ['query', 'value'] } = settings
+export function tuningOf(settings: ModelSettings, modelType: string): TuningSettings {
+  const { method, targetModules = defaultTargets(modelType) } = settings
   const all: Record<string, unknown> = { ...settings, targetModules }
   const own = namesOf(method).flatMap(name => (all[name] === undefined ? [] : [[name, all[name]]]))
-  return { method, ...Object.fromEntries(own) } as TuningSettings
+  const head = defaultHead(modelType)
+  return { method, ...Object.fromEntries(own), ...(head ? { head } : {}) } as TuningSettings
 }
 
 /** The other way: the settings that a saved adapter was made with. */

@@ -277,8 +277,8 @@ describe('resume', function () {
     })
 
     it('other settings, naming them', async () => {
-      const message = await refusal(fit(output, { resume: true, batchSize: 4, radius: 0.5 }), 'RESUME_CHANGED')
-      assert.match(message, /radius \(was 0.01, is 0.5\), batchSize \(was 8, is 4\)/)
+      const message = await refusal(fit(output, { resume: true, batchSize: 4, upperClip: 0.5 }), 'RESUME_CHANGED')
+      assert.match(message, /batchSize \(was 8, is 4\), upperBatchSize \(was 4, is 2\), upperClip \(was 1, is 0.5\)/)
     })
 
     it('another rank', async () => {

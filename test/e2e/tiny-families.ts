@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ModelOptions } from '../../lib/train/index.ts'
+import { root } from '../parity/golden.ts'
 import { bpeFolder } from '../parity/text-golden.ts'
 import { tinyExamples } from './tiny-model.ts'
 
-/** A family of encoders, small enough to train in a moment. */
+/** A family of encoders, small enough to train in a moment and wide enough that predictions pack its weights. */
 export interface TinyFamily {
   readonly config: Readonly<Record<string, unknown>> & { model_type: string }
   /** Files of its tokenizer. */
-  readonly files: Readonly<Record<string, string>>
+  readonly files: Readonly<Record<string, string | Uint8Array>>
   readonly examples: readonly { text: string; label: string }[]
   /** Settings that only this family has a use for. */
   readonly model?: ModelOptions
@@ -39,12 +40,12 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     config: {
       model_type: 'distilbert',
       vocab_size: 24,
-      dim: 16,
+      dim: 64,
       n_layers: 2,
       n_heads: 2,
-      hidden_dim: 32,
+      hidden_dim: 64,
       max_position_embeddings: 32,
-      initializer_range: 0.2,
+      initializer_range: 0.1,
     },
     files: { 'vocab.txt': ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...words].join('\n') },
     examples,
@@ -55,14 +56,14 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
       vocab_size: esmVocabulary.length,
       pad_token_id: 1,
       mask_token_id: 32,
-      hidden_size: 16,
+      hidden_size: 64,
       num_hidden_layers: 2,
       num_attention_heads: 2,
-      intermediate_size: 32,
+      intermediate_size: 64,
       max_position_embeddings: 32,
       position_embedding_type: 'rotary',
       token_dropout: true,
-      initializer_range: 0.2,
+      initializer_range: 0.1,
     },
     files: { 'vocab.txt': esmVocabulary.join('\n') },
     examples: proteins,
@@ -86,5 +87,25 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     },
     examples,
     model: { rankPattern: { 'h.0.attn.c_attn': 1 }, alphaPattern: { 'h.1.attn.c_attn': 3 } },
+  },
+  'deberta-v2': {
+    config: {
+      model_type: 'deberta-v2',
+      vocab_size: 160,
+      hidden_size: 64,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      intermediate_size: 64,
+      max_position_embeddings: 32,
+      relative_attention: true,
+      pos_att_type: 'p2c|c2p',
+      position_buckets: 8,
+      share_att_key: true,
+      norm_rel_ebd: 'layer_norm',
+      position_biased_input: false,
+      initializer_range: 0.1,
+    },
+    files: { 'spm.model': readFileSync(join(root, 'test/golden/vocabularies/deberta-v2/spm.model')) },
+    examples,
   },
 }

@@ -139,7 +139,7 @@ describe('precision, gradient checkpointing, weights of classes', function () {
         const { report: whole } = await fit('weighted', more, { model })
         const parts = { batchSize: 3, accumulation: 2, upperBatchSize: 2, upperAccumulation: 3 }
         const { report: same } = await fit('weighted-parts', { ...more, ...parts }, { model })
-        const { report: six } = await fit('weighted-six', { ...more, batchSize: 6 }, { model })
+        const { report: six } = await fit('weighted-six', { ...more, batchSize: 6, upperBatchSize: 6 }, { model })
         assert.notDeepEqual(lossesOf(whole), lossesOf(six))
         for (const [i, losses] of lossesOf(six).entries()) {
           for (const [level, loss] of losses.entries())

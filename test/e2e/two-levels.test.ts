@@ -19,8 +19,9 @@ const even: GivenFitSettings = {
   lowerLearningRate: 0.02,
   upperLearningRate: 0.03,
 }
-const searchOnly: GivenFitSettings = { ...even, retrain: false }
-const still: GivenFitSettings = { ...even, retrainSteps: 1, retrainLearningRate: 0, weightDecay: 0 }
+const published = { hypergradient: 'finite-difference' } as const
+const searchOnly: GivenFitSettings = { ...even, ...published, retrain: false }
+const still: GivenFitSettings = { ...even, ...published, retrainSteps: 1, retrainLearningRate: 0, weightDecay: 0 }
 
 describe('what the settings of the two levels do (float64, no dropout)', () => {
   oneThread()
@@ -29,7 +30,8 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
   const start = () => train({}, async () => {})
 
   describe('hypergradient', () => {
-    const run = (fit: GivenFitSettings) => train({ ...searchOnly, searchSteps: 3, upperClip: 0, ...fit })
+    const run = (fit: GivenFitSettings) =>
+      train({ ...searchOnly, searchSteps: 3, upperClip: 0, upperBatchSize: 8, ...fit })
 
     it('finite-difference with a small radius, and neumann without terms at step 1, are exact', async () => {
       const exact = (await run({ hypergradient: 'exact' })).values
@@ -156,6 +158,7 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     }
     for (const fit of [
       {},
+      { hypergradient: 'finite-difference' },
       { unrollSteps: 2 },
       { hypergradient: 'exact', searchSteps: 3 },
       { hypergradient: 'neumann', stepSize: 0.1, terms: 1, searchSteps: 2 },
@@ -424,7 +427,14 @@ describe('what the settings of the two levels do (float64, no dropout)', () => {
     })
 
     it('retrainMagnitudes: they move on from what was searched; else they keep its bits', async () => {
-      const moving = { ...even, searchSteps: 5, retrainSteps: 5, retrainLearningRate: 0.02, weightDecay: 0 }
+      const moving = {
+        ...even,
+        ...published,
+        searchSteps: 5,
+        retrainSteps: 5,
+        retrainLearningRate: 0.02,
+        weightDecay: 0,
+      }
       const magnitudes = only((await searched()).values, 'magnitude')
       assert.deepEqual(only((await train(moving)).values, 'magnitude'), magnitudes)
       const trained = only((await train({ ...moving, retrainMagnitudes: true })).values, 'magnitude')

@@ -11,7 +11,7 @@ import {
   loadModel,
   packBatch,
   type SequenceClassifier,
-  tuningDefaults,
+  defaultTargets,
 } from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { flatten, indexSelect } from '../../lib/ops/index.ts'
@@ -148,7 +148,7 @@ for (const [root, least] of Object.entries(roots)) {
               [...(settings as { targetModules: readonly string[] }).targetModules].sort(),
               adapter.targetModules,
             )
-            assert.deepEqual([...tuningDefaults(model.config.modelType).targetModules].sort(), adapter.targetModules)
+            assert.deepEqual(defaultTargets(model.config.modelType).toSorted(), adapter.targetModules)
             scope(() => {
               const test = cases.find(({ id, dtype }) => id === adapter.inputs && dtype === 'float64')!
               const { logits } = noGrad(() => model.forward(batchOf(test, golden)))

@@ -23,7 +23,7 @@ from safetensors import safe_open
 def head_rows(folder):
     """Number of labels: rows of the saved head's last weight."""
     with safe_open(Path(folder) / 'adapter_model.safetensors', 'pt') as file:
-        for name in ('classifier.weight', 'classifier.out_proj.weight', 'score.weight'):
+        for name in ('.classifier.weight', '.classifier.out_proj.weight', '.score.weight'):
             for key in file.keys():
                 if key.endswith(name):
                     return file.get_slice(key).get_shape()[0]

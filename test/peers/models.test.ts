@@ -48,7 +48,9 @@ describe('peer: transformers reads saved models', function () {
     ['four labels', 'roberta-gelu', 'single_label_classification', { head: 'new', labels: ['d', 'c', 'b', 'a'] }],
     ['its own head', '../gpt2/several', 'multi_label_classification', {}],
     ['a regression', 'roberta-gelu', 'regression', { head: 'new', problemType: 'regression' }],
-    ...['distilbert-gelu', 'esm-2', 'esm-plain'].map(name => ['its own head', name, single, {}] as const),
+    ...['distilbert-gelu', 'esm-2', 'esm-plain', 'deberta-v3', 'deberta-own'].map(
+      name => ['its own head', name, single, {}] as const,
+    ),
   ]
 
   for (const name of ['lm', 'lm-untied']) {

@@ -16,6 +16,8 @@ import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
+  defaultHead,
+  defaultTargets,
   loadLanguageModel,
   loadModel,
   saveModel,
@@ -200,6 +202,25 @@ describe('real PEFT and transformers', function () {
       for (const layer of adaptedLayers(model).values()) layer.dispose()
       model.dispose()
       rmSync(where, { recursive: true, force: true })
+    })
+  }
+
+  for (const kind of ['distilbert-gelu', 'esm-2', 'deberta-v3']) {
+    it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
+      const base = join(root, 'test/golden/encoders', kind, 'model')
+      const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
+      const head = defaultHead(modelType)
+      const targetModules = defaultTargets(modelType)
+      const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
+      const model = trained(base, settings)
+      const where = join(folder, 'adapter')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
+      assert.equal(status, 0, errors)
+      assertNear(answer.logits, logitsOf(model), 1e-5)
+      assertNear(answer.merged, logitsOf(model), 1e-5)
+      model.dispose()
+      rmSync(where, { recursive: true })
     })
   }
 

@@ -19,11 +19,15 @@ export const common = {
 
 export const reference = 'faithful'
 
+const published = { method: 'bidora', hypergradient: 'finite-difference' } as const
+const cheapest = { method: 'bidora', hypergradient: 'first-order', upperBatchSize: 16 } as const
+
 /** Kinds of rounds by the names that `test/bench/variants.ts` has for them, without 'our' and 'round'. */
 export const variants: Readonly<Record<string, CompareVariant>> = {
-  faithful: { method: 'bidora', round: 'faithful' },
-  'sampled-half': { method: 'bidora', round: 'sampled', curvatureFraction: 0.125, upperBatchSize: 16 },
-  'first-order-half': { method: 'bidora', hypergradient: 'first-order', upperBatchSize: 16 },
+  faithful: { ...published, round: 'faithful' },
+  'sampled-half': { ...published, round: 'sampled', curvatureFraction: 0.125, upperBatchSize: 16 },
+  'first-order-half': cheapest,
+  'first-order-half-bfloat16-frozen': { ...cheapest, precision: 'bfloat16-frozen' },
 }
 
 /** What equal quality means, in points of the score. */

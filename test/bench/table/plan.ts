@@ -100,7 +100,14 @@ export const methods: readonly TableMethod[] = [
     method: 'bidora',
     title: 'BiDoRA',
     model: adapted,
-    fit: { ...common, searchEpochs: 1, lowerLearningRate: 3e-3, upperLearningRate: 3e-3, retrainLearningRate: 3e-3 },
+    fit: {
+      ...common,
+      hypergradient: 'finite-difference',
+      searchEpochs: 1,
+      lowerLearningRate: 3e-3,
+      upperLearningRate: 3e-3,
+      retrainLearningRate: 3e-3,
+    },
     cost: 2.4,
   },
 ]

@@ -34,9 +34,10 @@ describe('contenders of a comparison', () => {
   })
 
   it('a shared setting that a variant switches off does not reach it', () => {
+    const published = { hypergradient: 'finite-difference' }
     const variants = { direct: { hypergradient: 'first-order' }, half: { search: false } }
-    assert.deepEqual(settingsOf(['bidora'], variants, { radius: 0.1, unrollSteps: 2 }), {
-      bidora: { radius: 0.1, unrollSteps: 2 },
+    assert.deepEqual(settingsOf(['bidora'], variants, { ...published, radius: 0.1, unrollSteps: 2 }), {
+      bidora: { ...published, radius: 0.1, unrollSteps: 2 },
       direct: { hypergradient: 'first-order', unrollSteps: 2 },
       half: { search: false },
     })

@@ -14,10 +14,11 @@ describe('prompts and completions', () => {
         { prompt: 'a', completion: 'x' },
         { prompt: 'b', completion: 'y' },
         { prompt: 'a', completions: ['z', 'x'] },
+        { prompt: 'b', completion: 'y' },
       ]),
       [
         { prompt: 'a', completions: ['x', 'z', 'x'] },
-        { prompt: 'b', completions: ['y'] },
+        { prompt: 'b', completions: ['y', 'y'] },
       ],
     )
   })

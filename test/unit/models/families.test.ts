@@ -15,7 +15,8 @@ import {
   type SequenceClassifier,
   saveModel,
   toBatch,
-  tuningDefaults,
+  defaultHead,
+  defaultTargets,
   useGradientCheckpointing,
 } from '../../../lib/models/index.ts'
 import { crossEntropy, stateOf } from '../../../lib/nn/index.ts'
@@ -47,7 +48,7 @@ const largest = (values: readonly Tensor[]) => Math.max(...values.map(value => N
 for (const [name, { config, dropping, encoder, foreign }] of Object.entries(familyConfigs)) {
   describe(`models: ${name}`, () => {
     const modelType = String(config.model_type)
-    const { targetModules, head } = tuningDefaults(modelType)
+    const [targetModules, head] = [defaultTargets(modelType), defaultHead(modelType)]
     let folder: string
     beforeEach(() => {
       manualSeed(5)

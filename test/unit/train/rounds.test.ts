@@ -19,16 +19,18 @@ import { assertSameRun, fitTiny, killAt } from '../../e2e/tiny-runs.ts'
 import { distance, plainTinyModel, trainTiny, type Work } from '../../e2e/tiny-training.ts'
 
 const settings = (fit: object, model: object = {}) => fitSettings(modelSettings(model), fit)
+const published = { hypergradient: 'finite-difference' } as const
 const refuses = (fit: object, message: RegExp, model: object = {}) =>
   assert.throws(() => settings(fit, model), { name: 'ConfigError', message })
 
 describe('settings of the rounds', () => {
-  it('are those of the published round unless they are given', () => {
-    const { round, hypergradient, curvatureFraction } = settings({})
-    assert.deepEqual([round, hypergradient, curvatureFraction], ['faithful', 'finite-difference', 0.125])
+  it('are those of the cheapest round of equal quality unless they are given', () => {
+    const { round, hypergradient, curvatureFraction, upperBatchSize } = settings({})
+    assert.deepEqual([round, hypergradient, curvatureFraction, upperBatchSize], ['faithful', 'first-order', 0.125, 16])
+    assert.equal(settings(published).upperBatchSize, 32, 'as published')
     settings({ hypergradient: 'finite-difference', round: 'faithful' })
-    assert.deepEqual([settings({}).radius, settings({ round: 'shared' }).radius], [0.01, 0.001])
-    assert.equal(settings({ round: 'shared', radius: 0.1 }).radius, 0.1)
+    assert.deepEqual([settings(published).radius, settings({ ...published, round: 'shared' }).radius], [0.01, 0.001])
+    assert.equal(settings({ ...published, round: 'shared', radius: 0.1 }).radius, 0.1)
     settings({ hypergradient: 'finite-difference', round: 'faithful', rollBack: true, unrollSteps: 3 })
   })
 
@@ -40,10 +42,16 @@ describe('settings of the rounds', () => {
       { round: 'sampled', hypergradient: 'first-order' },
       /'first-order' does not read 'round'; remove it or take/,
     )
-    refuses({ curvatureFraction: 0.5 }, /round 'faithful' does not read 'curvatureFraction'; .* take 'sampled'/)
-    refuses({ curvatureFraction: 0.5, round: 'shared' }, /round 'shared' does not read 'curvatureFraction'/)
     refuses(
-      { curvatureFraction: 0, round: 'sampled' },
+      { ...published, curvatureFraction: 0.5 },
+      /round 'faithful' does not read 'curvatureFraction'; .* take 'sampled'/,
+    )
+    refuses(
+      { ...published, curvatureFraction: 0.5, round: 'shared' },
+      /round 'shared' does not read 'curvatureFraction'/,
+    )
+    refuses(
+      { ...published, curvatureFraction: 0, round: 'sampled' },
       /curvatureFraction must be a number above 0 and at most 1, got 0/,
     )
     settings({ curvatureFraction: 1, round: 'sampled', hypergradient: 'sama', rollBack: true, unrollSteps: 2 })
@@ -55,10 +63,16 @@ describe('settings of the rounds', () => {
         { round: 'shared', hypergradient },
         /one end of a difference, which hypergradient '.*' has not; take hypergradient 'finite-difference' or round/,
       )
-    refuses({ round: 'shared', unrollSteps: 2 }, /one lower step, .* got unrollSteps 2; take unrollSteps 1 or round/)
-    refuses({ round: 'shared', rollBack: true }, /nothing to roll back; take rollBack false or round 'faithful'/)
-    settings({ round: 'shared', unrollSteps: 1, rollBack: false, radius: 0.1, upperDelaySteps: 3 })
-    settings({ round: 'shared' }, { preset: 'paper' })
+    refuses(
+      { ...published, round: 'shared', unrollSteps: 2 },
+      /one lower step, .* got unrollSteps 2; take unrollSteps 1 or round/,
+    )
+    refuses(
+      { ...published, round: 'shared', rollBack: true },
+      /nothing to roll back; take rollBack false or round 'faithful'/,
+    )
+    settings({ ...published, round: 'shared', unrollSteps: 1, rollBack: false, radius: 0.1, upperDelaySteps: 3 })
+    settings({ ...published, round: 'shared' }, { preset: 'paper' })
     // Where no search is made, nothing of it matters.
     refuseRounds('fit', { method: 'bidora', search: false, round: 'shared', unrollSteps: 2 } as Settings)
   })
@@ -68,18 +82,19 @@ describe('settings of the rounds', () => {
     assert.deepEqual(
       [
         {},
-        { hypergradient: 'first-order' },
-        { round: 'shared' },
-        { round: 'sampled' },
-        { round: 'sampled', curvatureFraction: 0.5 },
+        published,
+        { ...published, round: 'shared' },
+        { ...published, round: 'sampled' },
+        { ...published, round: 'sampled', curvatureFraction: 0.5 },
       ].map(cost),
-      [4, 2, 3, 2.25, 3],
+      [2, 4, 3, 2.25, 3],
     )
   })
 })
 
 /** Searches whose rates do not depend on their length, without retraining. */
 const search: GivenFitSettings = {
+  ...published,
   retrain: false,
   schedule: 'constant',
   warmupRatio: 0,
@@ -204,9 +219,10 @@ describe('a run of each kind of round that is killed and resumed (dropout on)', 
     saveEvery: 3,
   }
   for (const more of [
-    { round: 'shared' },
-    { round: 'sampled', curvatureFraction: 0.3 },
-    { round: 'sampled', unrollSteps: 2, accumulation: 2, batchSize: 4 },
+    published,
+    { ...published, round: 'shared' },
+    { ...published, round: 'sampled', curvatureFraction: 0.3 },
+    { ...published, round: 'sampled', unrollSteps: 2, accumulation: 2, batchSize: 4 },
   ] as const)
     it(`ends with the same bits: ${JSON.stringify(more)}`, async () => {
       const [whole, killed] = ['whole', 'killed'].map(name => join(here.folder, name)) as [string, string]

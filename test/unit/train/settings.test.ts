@@ -31,10 +31,7 @@ describe('settings', () => {
     assert.equal(modelSettings({ method: 'dora' }).settings.detachNorm, true)
     const bidora = fit({}, {})
     assert.deepEqual([bidora.searchEpochs, bidora.lowerFraction, bidora.unrollSteps, bidora.radius], [1, 0.8, 1, 0.01])
-    assert.deepEqual(
-      [bidora.hypergradient, bidora.orthogonality, bidora.upperWeightDecay],
-      ['finite-difference', 1e-5, 0],
-    )
+    assert.deepEqual([bidora.hypergradient, bidora.orthogonality, bidora.upperWeightDecay], ['first-order', 1e-5, 0])
     assert.equal(bidora.lowerLearningRate, bidora.retrainLearningRate)
     assert.equal(fit({ method: 'full' }, {}).retrainLearningRate, 5e-5)
   })
@@ -89,8 +86,9 @@ describe('settings', () => {
         settings.upperWarmupRatio,
         settings.headFrom,
       ],
-      [0.5, 7, 'cosine', 0.1, 'searched'],
+      [0.5, 4, 'cosine', 0.1, 'searched'],
     )
+    assert.equal(fit({}, { batchSize: 7, hypergradient: 'exact' }).upperBatchSize, 7)
     assert.equal(fit({}, { lowerLearningRate: 0.25 }).stepSize, 0.25)
     assert.equal(fit({}, { upperBatchSize: 3 }).upperBatchSize, 3)
     assert.equal(fit({}, { hypergradient: 'sama' }).radius, 1)
@@ -176,7 +174,7 @@ describe('settings', () => {
         'CONFIG_METHOD',
         /fit: hypergradient 'conjugate-gradient' does not read 'terms'; remove it or take 'neumann'/,
       ],
-      ['damping without a solver', {}, { damping: 3 }, 'CONFIG_METHOD', /'finite-difference' does not read 'damping'/],
+      ['damping without a solver', {}, { damping: 3 }, 'CONFIG_METHOD', /'first-order' does not read 'damping'/],
       ['two ways of one', {}, { way: 'forward-over-reverse' }, 'CONFIG_METHOD', /does not read 'way'; .* take 'exact'/],
       [
         'a breakdown where none can be',
