@@ -24,6 +24,7 @@ import { EncoderLayer } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
 import { Stack, type StackOptions } from './stack.ts'
 import { TextModel } from './text-model.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 // DeBERTa, versions 2 and 3 ("DeBERTaV3: Improving DeBERTa using ELECTRA-Style Pre-Training with Gradient-Disentangled
 // Embedding Sharing"), as transformers' modeling_deberta_v2.py computes it.
@@ -196,12 +197,31 @@ export class DebertaV2ForSequenceClassification extends SequenceClassifier {
   }
 }
 
+/** Logits of every token. */
+export class DebertaV2ForTokenClassification extends TokenClassifier {
+  readonly deberta: DebertaV2Model
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement)
+    this.deberta = new DebertaV2Model(config, placement)
+  }
+
+  protected override get body(): DebertaV2Model {
+    return this.deberta
+  }
+}
+
 /** How checkpoints of `model_type` deberta-v2 are read. */
 export const debertaV2: ModelFamily = {
   modelType: 'deberta-v2',
   prefix: 'deberta',
   architecture: 'DebertaV2ForSequenceClassification',
   create: (config, placement) => new DebertaV2ForSequenceClassification(config, placement),
+  tokenClassifier: {
+    architecture: 'DebertaV2ForTokenClassification',
+    ignorable: [/^pooler\./],
+    create: (config, placement) => new DebertaV2ForTokenClassification(config, placement),
+  },
   defaults: {
     vocabSize: 128100,
     hiddenSize: 1536,
@@ -231,5 +251,5 @@ export const debertaV2: ModelFamily = {
   // Checkpoints of the encoder alone have no pooler; that of another task is as good a start as any.
   startsAnew: (path, newHead) => newHead && path.startsWith('pooler.'),
   targetModules: ['query_proj', 'value_proj'],
-  trainedInFull: ['pooler', 'classifier'],
+  head: ['pooler', 'classifier'],
 }

@@ -23,6 +23,7 @@ import type { ModelFamily } from './family.ts'
 import type { StartsItself } from './initialise.ts'
 import { type LayerOptions, placesOf, Stack, type StackOptions } from './stack.ts'
 import { TextModel } from './text-model.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 // "DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter", as transformers'
 // modeling_distilbert.py computes it. It has no token types, and no dropout after attention's output.
@@ -187,12 +188,31 @@ export class DistilBertForSequenceClassification extends SequenceClassifier {
   }
 }
 
+/** Logits of every token. */
+export class DistilBertForTokenClassification extends TokenClassifier {
+  readonly distilbert: DistilBertModel
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement, config.hiddenDropoutProb)
+    this.distilbert = new DistilBertModel(config, placement)
+  }
+
+  protected override get body(): DistilBertModel {
+    return this.distilbert
+  }
+}
+
 /** How checkpoints of `model_type` distilbert are read. */
 export const distilbert: ModelFamily = {
   modelType: 'distilbert',
   prefix: 'distilbert',
   architecture: 'DistilBertForSequenceClassification',
   create: (config, placement) => new DistilBertForSequenceClassification(config, placement),
+  tokenClassifier: {
+    architecture: 'DistilBertForTokenClassification',
+    ignorable: [/^pre_classifier\./],
+    create: (config, placement) => new DistilBertForTokenClassification(config, placement),
+  },
   defaults: {
     vocabSize: 30522,
     hiddenSize: 768,

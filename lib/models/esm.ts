@@ -14,6 +14,7 @@ import { RobertaClassificationHead } from './roberta.ts'
 import { RotaryEmbedding } from './rotary.ts'
 import type { StackOptions } from './stack.ts'
 import { TextModel } from './text-model.ts'
+import { TokenClassifier } from './token-classifier.ts'
 
 // ESM-2 and ESM-1b, "Evolutionary-scale prediction of atomic-level protein structure with a language model", as
 // transformers' modeling_esm.py computes it: layer norms before each half of a layer and after the last layer.
@@ -107,6 +108,20 @@ export class EsmForSequenceClassification extends SequenceClassifier {
   }
 }
 
+/** Logits of every token. */
+export class EsmForTokenClassification extends TokenClassifier {
+  readonly esm: EsmModel
+
+  constructor(config: EncoderConfig, placement: Placement = {}) {
+    super(config, placement)
+    this.esm = new EsmModel(config, placement)
+  }
+
+  protected override get body(): EsmModel {
+    return this.esm
+  }
+}
+
 /** transformers 5.23 writes them back with an asterisk for the layer. */
 const oldSpeeds = /^esm\.encoder\.layer\.(\d+|\*)\.attention\.self\.rotary_embeddings\.inv_freq$/
 
@@ -116,6 +131,11 @@ export const esm: ModelFamily = {
   prefix: 'esm',
   architecture: 'EsmForSequenceClassification',
   create: (config, placement) => new EsmForSequenceClassification(config, placement),
+  tokenClassifier: {
+    architecture: 'EsmForTokenClassification',
+    ignorable: [],
+    create: (config, placement) => new EsmForTokenClassification(config, placement),
+  },
   defaults: {
     vocabSize: null,
     hiddenSize: 768,

@@ -29,8 +29,8 @@ export interface ModelFamily extends FamilyFields {
   readonly startsAnew?: (path: string, newHead: boolean) => boolean
   /** Layers that adapters take where nothing else is said, as PEFT's defaults; query and value where left out. */
   readonly targetModules?: readonly string[]
-  /** Modules that train in full beside adapters, by their names on disk; what ends with `classifier` or `score` where it is left out. */
-  readonly trainedInFull?: readonly string[]
+  /** Modules of a classifier of texts that train in full beside adapters, by their names on disk; left out, what ends with `classifier` or `score`. */
+  readonly head?: readonly string[]
   create(config: EncoderConfig, placement: Placement): SequenceClassifier
   /** The same model with a head for every token; absent where it has none. */
   readonly tokenClassifier?: {

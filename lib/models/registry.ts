@@ -61,14 +61,13 @@ export function startStdOf(family: ModelFamily, config: ModelConfig): (path: str
   return path => family.startStd?.(config, path) ?? config.initializerRange
 }
 
-/** The layers that are adapted unless said otherwise, as PEFT chooses them. */
-export function defaultTargets(modelType: string): readonly string[] {
-  return families.find(family => family.modelType === modelType)?.targetModules ?? ['query', 'value']
-}
-
-/** The modules that train in full beside adapters, where those of the usual names are not all. */
-export function defaultHead(modelType: string): readonly string[] | undefined {
-  return families.find(family => family.modelType === modelType)?.trainedInFull
+/** What adapters take and what trains in full beside them, where nothing else is said: names on disk, as PEFT's defaults. */
+export function tuningDefaults(
+  modelType: string,
+  task = 'text-classification',
+): { targetModules: readonly string[]; head?: readonly string[] } {
+  const { targetModules = ['query', 'value'], head } = familyOf(modelType, 'tuningDefaults')
+  return { targetModules, ...(head && task === 'text-classification' ? { head } : {}) }
 }
 
 /**

@@ -19,10 +19,15 @@ export abstract class TokenClassifier extends Module {
   readonly dropout: Dropout
   classifier: Layer
 
-  constructor(config: EncoderConfig, placement: Placement = {}) {
+  /** @param dropout Probability of dropout before the head. */
+  constructor(
+    config: EncoderConfig,
+    placement: Placement = {},
+    dropout: number = config.classifierDropout ?? config.hiddenDropoutProb,
+  ) {
     super()
     this.config = config
-    this.dropout = new Dropout(config.classifierDropout ?? config.hiddenDropoutProb)
+    this.dropout = new Dropout(dropout)
     this.classifier = new Linear(config.hiddenSize, config.labels.length, placement)
   }
 

@@ -4,7 +4,7 @@ import { collectExamples, collectInputs } from '../data/examples.ts'
 import { type LabelSet, labelSet, prepareLabels } from '../data/labels.ts'
 import { ArgumentError, BidoraError, ConfigError } from '../errors.ts'
 import { readJsonObject } from '../io/index.ts'
-import { loadModel, modelTypes, type SequenceClassifier } from '../models/index.ts'
+import { loadModel, modelTypes, type SequenceClassifier, tuningDefaults } from '../models/index.ts'
 import { logitsOf, PackedLayers, toPrediction } from '../predict/index.ts'
 import { cuda, manualSeed, resolveDevice, setNumThreads } from '../tensor/index.ts'
 import { type EncodedIds, Tokenizer } from '../text/index.ts'
@@ -223,12 +223,13 @@ export class TunedModel {
 
   #build(labels: LabelSet | undefined): void {
     const { settings } = this.#chosen
+    const { targetModules, ...head } = tuningDefaults(this.info.modelType, settings.task)
+    const tuning = { ...tuningOf({ ...settings, targetModules: settings.targetModules ?? targetModules }), ...head }
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
-    const head = labels ? { labels: labels.labels } : {}
-    const classifier = loadModel(this.#base, { head: 'new', problemType, dtype, device: this.#device, ...head })
+    const named = labels ? { labels: labels.labels } : {}
+    const classifier = loadModel(this.#base, { head: 'new', problemType, dtype, device: this.#device, ...named })
     try {
-      const tuning = tuningOf(settings, classifier.config.modelType)
       prepareModel(classifier, tuning)
       this.#model = new TunableModel({ classifier, tokenizer: this.#tokenizer, settings, tuning, labels })
       this.#model.maxLength = this.#fittingLength(settings.maxLength, classifier)

@@ -1,5 +1,4 @@
 import type { TuningSettings } from '../adapters/index.ts'
-import { defaultHead, defaultTargets } from '../models/index.ts'
 import { type GivenModelSettings, MODEL_FIELDS, type ModelSettings } from './config.ts'
 import { type Field, METHODS, type Method } from './field.ts'
 
@@ -12,12 +11,11 @@ function namesOf(method: Method): (keyof typeof MODEL_FIELDS)[] {
 }
 
 /** What the adapters room is told of a model's settings. */
-export function tuningOf(settings: ModelSettings, modelType: string): TuningSettings {
-  const { method, targetModules = defaultTargets(modelType) } = settings
+export function tuningOf(settings: ModelSettings): TuningSettings {
+  const { method, targetModules = ['query', 'value'] } = settings
   const all: Record<string, unknown> = { ...settings, targetModules }
   const own = namesOf(method).flatMap(name => (all[name] === undefined ? [] : [[name, all[name]]]))
-  const head = defaultHead(modelType)
-  return { method, ...Object.fromEntries(own), ...(head ? { head } : {}) } as TuningSettings
+  return { method, ...Object.fromEntries(own) } as TuningSettings
 }
 
 /** The other way: the settings that a saved adapter was made with. */

@@ -48,7 +48,7 @@ export async function trainTiny(
   manualSeed(settings.seed)
   const { problemType, dtype } = settings
   const classifier = loadModel(base, { head: 'new', problemType, dtype, device: 'cpu', labels: labels.labels })
-  const tuning = tuningOf(settings, classifier.config.modelType)
+  const tuning = tuningOf(settings)
   prepareModel(classifier, tuning)
   const model = new TunableModel({ classifier, tokenizer, settings: chosen.settings, tuning, labels })
   const context = { tokenizer, maxLength: settings.maxLength, shouldStop: () => false }

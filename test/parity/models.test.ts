@@ -9,9 +9,12 @@ import {
   type Batch,
   classificationLoss,
   loadModel,
+  type PackedBatch,
   packBatch,
   type SequenceClassifier,
-  defaultTargets,
+  TokenClassifier,
+  tokenLoss,
+  tuningDefaults,
 } from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { flatten, indexSelect } from '../../lib/ops/index.ts'
@@ -38,6 +41,7 @@ interface Adapted {
   logits: TensorReference
   targetModules: string[]
 }
+type Model = SequenceClassifier | TokenClassifier
 type Cases = { cases: Case[]; adapter?: Adapted }
 
 /** Of the largest absolute value of each tensor. */
@@ -54,7 +58,7 @@ function batchOf({ inputs }: Case, golden: Golden<Cases>): Batch {
   }
 }
 
-function checkForward(test: Case, golden: Golden<Cases>, model: SequenceClassifier): void {
+function checkForward(test: Case, golden: Golden<Cases>, model: Model): void {
   const relative = tolerance[test.dtype]
   const { logits, hiddenStates } = noGrad(() => model.forward(batchOf(test, golden), { hiddenStates: true }))
   assertClose(logits, golden.tensor(test.logits), 'logits', { relative })
@@ -68,17 +72,17 @@ function checkForward(test: Case, golden: Golden<Cases>, model: SequenceClassifi
   assertClose(rows, golden.tensor(test.lastHiddenRows.values), 'last hidden rows', { relative })
 }
 
-function checkGradients(
-  test: Case,
-  golden: Golden<Cases>,
-  model: SequenceClassifier,
-  batch: Batch = batchOf(test, golden),
-): void {
+function checkGradients(test: Case, golden: Golden<Cases>, model: Model, batch: Batch = batchOf(test, golden)): void {
   const relative = tolerance[test.dtype]
-  const labels = golden.tensor(test.inputs.labels)
   const { logits } = model.forward(batch)
-  assertClose(logits.detach(), golden.tensor(test.logits), 'logits', { relative })
-  const loss = classificationLoss(logits, labels, model.config.problemType)
+  const labels = golden.tensor(test.inputs.labels)
+  const ofRows = (all: Tensor) =>
+    batch.layout === 'packed' && model instanceof TokenClassifier ? keptOf(all, batch) : all
+  assertClose(logits.detach(), ofRows(golden.tensor(test.logits)), 'logits', { relative })
+  const loss =
+    model instanceof TokenClassifier
+      ? tokenLoss(logits, ofRows(labels))
+      : classificationLoss(logits, labels, model.config.problemType)
   assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
   const named = model.namedParameters()
   const gradients = grad(
@@ -99,8 +103,13 @@ function checkGradients(
   assert.ok(Object.keys(test.gradients).length > 0)
 }
 
+/** Rows of the tokens that a packed batch has, of [batch, seq, ...]. */
+function keptOf(all: Tensor, { rows }: PackedBatch): Tensor {
+  return indexSelect(flatten(all, { endDim: 1 }), 0, rows.placeOf)
+}
+
 /** The same texts one after the other, without their padding, have the same logits, states and gradients. */
-function checkPacked(test: Case, golden: Golden<Cases>, model: SequenceClassifier): void {
+function checkPacked(test: Case, golden: Golden<Cases>, model: Model): void {
   const inputIds = golden.tensor(test.inputs.inputIds)
   const attentionMask = golden.tensor(test.inputs.attentionMask)
   const types = test.inputs.tokenTypeIds && golden.tensor(test.inputs.tokenTypeIds)
@@ -114,8 +123,9 @@ function checkPacked(test: Case, golden: Golden<Cases>, model: SequenceClassifie
   const relative = tolerance[test.dtype]
   const { hiddenStates } = noGrad(() => model.forward(batch, { hiddenStates: true }))
   test.hiddenStates?.tensors.forEach((tensor, layer) => {
-    const kept = indexSelect(flatten(golden.tensor({ tensor }), { endDim: 1 }), 0, batch.rows.placeOf) // [rows, hidden]
-    assertClose(hiddenStates![layer]!, kept, `packed hidden states ${layer}`, { relative })
+    assertClose(hiddenStates![layer]!, keptOf(golden.tensor({ tensor }), batch), `packed hidden states ${layer}`, {
+      relative,
+    })
   })
   checkGradients(test, golden, model, batch)
 }
@@ -148,7 +158,7 @@ for (const [root, least] of Object.entries(roots)) {
               [...(settings as { targetModules: readonly string[] }).targetModules].sort(),
               adapter.targetModules,
             )
-            assert.deepEqual(defaultTargets(model.config.modelType).toSorted(), adapter.targetModules)
+            assert.deepEqual(tuningDefaults(model.config.modelType).targetModules.toSorted(), adapter.targetModules)
             scope(() => {
               const test = cases.find(({ id, dtype }) => id === adapter.inputs && dtype === 'float64')!
               const { logits } = noGrad(() => model.forward(batchOf(test, golden)))
@@ -182,3 +192,31 @@ for (const [root, least] of Object.entries(roots)) {
     }
   })
 }
+
+describe('parity: encoders with a head for every token', () => {
+  const folder = 'test/golden/encoders'
+  const names = JSON.parse(readFileSync(join(folder, 'tokens.json'), 'utf8')) as string[]
+  assert.ok(names.length >= 3)
+  for (const name of names) {
+    const golden = openGolden<Cases>(join('encoders', `${name}-tokens`))
+    for (const test of golden.cases.cases) {
+      it(`${name}, ${test.dtype}: logits, hidden states, loss, gradients, padded and packed`, () => {
+        scope(() => {
+          const at = join(folder, `${name}-tokens`, 'model')
+          const model = loadModel(at, { task: 'token-classification', dtype: test.dtype })
+          checkForward(test, golden, model)
+          checkGradients(test, golden, model)
+          checkPacked(test, golden, model)
+          model.dispose()
+        })
+      })
+    }
+    it(`${name}: takes the encoder of a classifier of texts with a new head, and lets the other head go`, () => {
+      const options = { task: 'token-classification', head: 'new', labels: ['O', 'B-X'] } as const
+      const model = loadModel(join(folder, name, 'model'), options)
+      assert.deepEqual(model.origin!.created.toSorted(), ['classifier.bias', 'classifier.weight'])
+      assert.ok(model.origin!.ignored.every(path => /^(pre_)?(classifier|pooler)\./.test(path)))
+      model.dispose()
+    })
+  }
+})

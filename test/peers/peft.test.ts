@@ -16,12 +16,11 @@ import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
-  defaultHead,
-  defaultTargets,
   loadLanguageModel,
   loadModel,
   saveModel,
   type SequenceClassifier,
+  tuningDefaults,
 } from '../../lib/models/index.ts'
 import type { Module } from '../../lib/nn/index.ts'
 import { add_, randn } from '../../lib/ops/index.ts'
@@ -179,6 +178,24 @@ describe('real PEFT and transformers', function () {
     }
   }
 
+  for (const kind of ['distilbert-gelu', 'esm-2', 'deberta-v3']) {
+    it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
+      const base = join(root, 'test/golden/encoders', kind, 'model')
+      const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
+      const { targetModules, head } = tuningDefaults(modelType)
+      const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
+      const model = trained(base, settings)
+      const where = join(folder, 'adapter')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
+      assert.equal(status, 0, errors)
+      assertNear(answer.logits, logitsOf(model), 1e-5)
+      assertNear(answer.merged, logitsOf(model), 1e-5)
+      model.dispose()
+      rmSync(where, { recursive: true })
+    })
+  }
+
   const patterns = { rankPattern: { 'h.0.attn.c_attn': 2 }, alphaPattern: { wte: 3, 'mlp.c_proj': 7 } }
   const fused = { rank: 3, loraAlpha: 5, targetModules: ['c_attn', 'mlp.c_proj', 'wte'], ...patterns }
   const gpt2: [string, TuningSettings, string][] = [
@@ -202,25 +219,6 @@ describe('real PEFT and transformers', function () {
       for (const layer of adaptedLayers(model).values()) layer.dispose()
       model.dispose()
       rmSync(where, { recursive: true, force: true })
-    })
-  }
-
-  for (const kind of ['distilbert-gelu', 'esm-2', 'deberta-v3']) {
-    it(`${kind}: PEFT loads our bidora on the default targets and gives the same logits, merged too`, () => {
-      const base = join(root, 'test/golden/encoders', kind, 'model')
-      const modelType = kind.startsWith('deberta') ? 'deberta-v2' : kind.replace(/-.*/, '')
-      const head = defaultHead(modelType)
-      const targetModules = defaultTargets(modelType)
-      const settings: TuningSettings = { method: 'bidora', ...adapter, targetModules, ...(head ? { head } : {}) }
-      const model = trained(base, settings)
-      const where = join(folder, 'adapter')
-      saveAdapter(where, model, { settings, base })
-      const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
-      assert.equal(status, 0, errors)
-      assertNear(answer.logits, logitsOf(model), 1e-5)
-      assertNear(answer.merged, logitsOf(model), 1e-5)
-      model.dispose()
-      rmSync(where, { recursive: true })
     })
   }
 

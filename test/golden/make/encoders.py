@@ -11,7 +11,7 @@ from golden import Golden  # before all other packages
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from transformers import AutoModelForSequenceClassification, DebertaV2Config, DistilBertConfig, EsmConfig
+from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, DebertaV2Config, DistilBertConfig, EsmConfig
 from transformers.models.deberta_v2.modeling_deberta_v2 import build_relative_position
 
 SEED = 11
@@ -48,6 +48,9 @@ MODELS = {
 
 # Models that PEFT adapts: the layers, and what it saves of the head.
 ADAPTERS = {'distilbert-gelu': (['q_lin', 'v_lin'], None), 'esm-2': (['query', 'value'], None), 'deberta-v3': (['query_proj', 'value_proj'], ['pooler', 'classifier'])}
+
+# Models that have a head for every token too.
+TOKENS = ['distilbert-gelu', 'esm-2', 'deberta-v2-xxl']
 
 
 def randomise(model):
@@ -175,6 +178,27 @@ def tiny(name, config):
     golden.json(f'{name}/cases.json', head | {'cases': cases})
 
 
+def tokens_of(name, config):
+    """The same with a head for every token: labels on some tokens, -100 on the others and on all padding."""
+    config.architectures, config.problem_type, config.num_labels = None, None, 5
+    torch.manual_seed(SEED)
+    model = AutoModelForTokenClassification.from_config(config).eval()
+    randomise(model)
+    path = golden.folder / f'{name}-tokens' / 'model'
+    model.save_pretrained(path)
+    for written in path.iterdir():
+        golden.wrote(written)
+    cases = []
+    for dtype in (torch.float64, torch.float32):
+        torch.manual_seed(SEED)
+        model = AutoModelForTokenClassification.from_pretrained(path, dtype=dtype, attn_implementation='eager').eval()
+        ids, mask = tokens(config, [7, 1, 4], 'right')
+        chosen = torch.where(torch.rand(ids.shape) < 0.7, torch.randint(0, 5, ids.shape), -100)
+        inputs = {'input_ids': ids, 'attention_mask': mask, 'labels': torch.where(mask == 1, chosen, -100)}
+        cases.append(run(model, f'{name}-tokens/tensors.safetensors', 'right-padding', inputs, dtype))
+    golden.json(f'{name}-tokens/cases.json', {'model': name, 'cases': cases})
+
+
 def buckets():
     """The bucket of each distance, from 0 on, in texts as long as DeBERTa's may be."""
     pairs = [(256, 512), (32, 128), (8, 26), (7, 100), (2, 50), (256, 300)]
@@ -184,6 +208,9 @@ def buckets():
 
 for name, config in MODELS.items():
     tiny(name, config)
+for name in TOKENS:
+    tokens_of(name, MODELS[name])
+golden.json('tokens.json', TOKENS)
 golden.json('buckets.json', {'cases': buckets()})
 golden.json('index.json', list(MODELS))
 golden.finish()

@@ -15,8 +15,7 @@ import {
   type SequenceClassifier,
   saveModel,
   toBatch,
-  defaultHead,
-  defaultTargets,
+  tuningDefaults,
   useGradientCheckpointing,
 } from '../../../lib/models/index.ts'
 import { crossEntropy, stateOf } from '../../../lib/nn/index.ts'
@@ -48,7 +47,7 @@ const largest = (values: readonly Tensor[]) => Math.max(...values.map(value => N
 for (const [name, { config, dropping, encoder, foreign }] of Object.entries(familyConfigs)) {
   describe(`models: ${name}`, () => {
     const modelType = String(config.model_type)
-    const [targetModules, head] = [defaultTargets(modelType), defaultHead(modelType)]
+    const { targetModules, head } = tuningDefaults(modelType)
     let folder: string
     beforeEach(() => {
       manualSeed(5)
