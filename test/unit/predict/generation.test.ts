@@ -127,6 +127,32 @@ describe('predict: text generation', () => {
     }
   })
 
+  it('ends at a signal, at its next step', async () => {
+    const before = memoryStats().liveTensors
+    const controller = new AbortController()
+    const pieces: string[] = []
+    await assert.rejects(
+      async () => {
+        const stream = streamText(
+          model,
+          tokenizer,
+          'The film',
+          { maxNewTokens: 12, eosTokenId: [] },
+          { signal: controller.signal },
+        )
+        for await (const piece of stream) {
+          pieces.push(piece)
+          controller.abort(new Error('enough'))
+        }
+      },
+      (error: Error) => error instanceof AbortError && (error.cause as Error).message === 'enough',
+    )
+    assert.equal(pieces.length, 1)
+    const { signal } = controller
+    await assert.rejects(generateTexts(model, tokenizer, prompts, { numBeams: 2 }, { signal }), AbortError)
+    assert.equal(memoryStats().liveTensors, before)
+  })
+
   it('leaves out of its batches what is finished', async () => {
     const first = await generateTokens(model, [[5], [6], [7]], { maxNewTokens: 6, eosTokenId: [] })
     const eosTokenId = [first[1]!.tokens[1]!] // the second answer ends after two tokens
