@@ -22,5 +22,6 @@ function placeholder(name: FieldName): string {
   if (kind === 'boolean') return '[boolean]'
   if (kind === 'list') return '<names>'
   if (kind === 'weights') return '<weights>'
+  if (kind === 'pattern') return '<pattern>'
   return kind === 'integer' || kind === 'number' ? '<number>' : '<text>'
 }

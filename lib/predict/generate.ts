@@ -28,7 +28,9 @@ export interface Answer {
 export interface GenerationHooks {
   /** Numbers of the prompts among all, which draws go by; their places in the batch unless said otherwise. */
   readonly places?: readonly number[]
-  /** Asked between two steps: true ends the work with an AbortError. */
+  /** Ends the work with an AbortError at its next step. */
+  readonly signal?: AbortSignal | undefined
+  /** The same by asking: true ends it. */
   readonly shouldStop?: (() => boolean) | undefined
   /** Whether an answer has come to one of its stop texts. */
   readonly isStopped?: ((tokens: readonly number[]) => Promise<boolean>) | undefined
@@ -145,7 +147,8 @@ function unit(random: Random): number {
   return ((random.uint32() >>> 5) * 2 ** 26 + (random.uint32() >>> 6)) / 2 ** 53
 }
 
-async function pause({ shouldStop = () => false }: GenerationHooks): Promise<void> {
+async function pause({ signal, shouldStop = () => false }: GenerationHooks): Promise<void> {
   await setImmediate()
-  if (shouldStop()) throw new AbortError('STOPPED', 'the work was stopped while an answer was generated')
+  if (signal?.aborted || shouldStop())
+    throw new AbortError('STOPPED', 'the work was stopped while an answer was generated', {}, { cause: signal?.reason })
 }

@@ -20,7 +20,7 @@ export interface TextGenerationOptions extends GenerationOptions {
   readonly batchSize?: number
 }
 
-export type TextGenerationHooks = Pick<GenerationHooks, 'shouldStop'>
+export type TextGenerationHooks = Pick<GenerationHooks, 'shouldStop' | 'signal'>
 
 /**
  * Answers to prompts, in their order. They are worked on in batches of similar length, padded on the left.
@@ -35,7 +35,7 @@ export async function generateTexts(
   tokenizer: Tokenizer,
   prompts: readonly string[],
   { batchSize = 8, ...options }: TextGenerationOptions = {},
-  { shouldStop }: TextGenerationHooks = {},
+  { shouldStop, signal }: TextGenerationHooks = {},
 ): Promise<GeneratedText[]> {
   if (!Number.isSafeInteger(batchSize) || batchSize < 1)
     throw new ArgumentError('GENERATION', `generate: batchSize: expected a whole number from 1, got ${batchSize}`)
@@ -47,7 +47,7 @@ export async function generateTexts(
     const places = order.slice(start, start + batchSize)
     const batch = places.map(place => encoded[place]!)
     const isStopped = stop.length === 0 ? undefined : stopCheck(tokenizer, stop)
-    const answers = await generateTokens(model, batch, options, { shouldStop, isStopped, places })
+    const answers = await generateTokens(model, batch, options, { shouldStop, signal, isStopped, places })
     for (const [row, { tokens, finish }] of answers.entries()) {
       const answer = new AnswerText(tokenizer, stop)
       results[places[row]!] = { text: await answer.whole(tokens), finish, tokens: tokens.length }
@@ -69,7 +69,7 @@ export async function* streamText(
   tokenizer: Tokenizer,
   prompt: string,
   options: GenerationOptions = {},
-  { shouldStop }: TextGenerationHooks = {},
+  { shouldStop, signal }: TextGenerationHooks = {},
 ): AsyncGenerator<string, Omit<GeneratedText, 'text'>, undefined> {
   const { stop, numBeams } = checkGeneration(options, model.config)
   if (numBeams > 1) {
@@ -83,7 +83,7 @@ export async function* streamText(
   const isStopped = stop.length === 0 ? undefined : stopCheck(tokenizer, stop)
   const tokens: number[] = []
   let ended: Finish = 'length'
-  for await (const { token, finish } of generateSteps(model, [encoded!], options, { shouldStop, isStopped })) {
+  for await (const { token, finish } of generateSteps(model, [encoded!], options, { shouldStop, signal, isStopped })) {
     tokens.push(token)
     if (finish) ended = finish
     const piece = await (finish ? answer.rest(tokens) : answer.next(tokens))

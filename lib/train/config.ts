@@ -4,7 +4,19 @@
  */
 import { ALLOCATION_FIELDS, BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
-import { boolean, choice, type Field, integer, list, METHODS, type Method, number, text, weights } from './field.ts'
+import {
+  boolean,
+  choice,
+  type Field,
+  integer,
+  list,
+  METHODS,
+  type Method,
+  number,
+  pattern,
+  text,
+  weights,
+} from './field.ts'
 import { PRESET_NAMES } from './presets.ts'
 import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
@@ -66,6 +78,16 @@ export const MODEL_FIELDS = {
     methods: [...ADAPTED, 'adalora', 'vera', 'fourierft'],
     defaultText: 'those of PEFT for the model (BERT: query,value; GPT-2: c_attn)',
     doc: 'Names of the linear layers that are adapted.',
+  }),
+  rankPattern: pattern({
+    methods: ADAPTED,
+    defaultText: 'none',
+    doc: "Other ranks for some layers, by regular expressions for the end of their path (PEFT's rank_pattern).",
+  }),
+  alphaPattern: pattern({
+    methods: ADAPTED,
+    defaultText: 'none',
+    doc: "The same for loraAlpha (PEFT's alpha_pattern).",
   }),
   magnitudeAxis: choice({
     readWith: PUBLISHED,

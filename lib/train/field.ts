@@ -23,7 +23,7 @@ export type Method = (typeof METHODS)[number]
 export type ReadWith = { readonly [setting: string]: readonly (string | boolean)[] }
 
 export interface Field<T> {
-  readonly kind: 'integer' | 'number' | 'choice' | 'boolean' | 'text' | 'list' | 'weights'
+  readonly kind: 'integer' | 'number' | 'choice' | 'boolean' | 'text' | 'list' | 'weights' | 'pattern'
   readonly doc: string
   /** The methods that read the setting; for any other method, giving it is an error. */
   readonly methods: readonly Method[]
@@ -113,12 +113,20 @@ export function weights(options: Common<Weights>): Field<Weights | undefined> {
   return complete<Weights | undefined>('weights', options as Common<Weights | undefined>, {})
 }
 
+/** Numbers above 0 for ends of paths. */
+export type Pattern = Readonly<Record<string, number>>
+
+export function pattern(options: Common<Pattern>): Field<Pattern | undefined> {
+  return complete<Pattern | undefined>('pattern', options as Common<Pattern | undefined>, {})
+}
+
 /** What a setting accepts, in words: `an integer of at least 1`, `'in' or 'out'`. */
 export function allowed(field: Field<unknown>): string {
   if (field.kind === 'choice') return (field.values ?? []).map(value => `'${value}'`).join(' or ')
   if (field.kind === 'boolean') return 'true or false'
   if (field.kind === 'list') return 'a list of names, none empty'
   if (field.kind === 'weights') return "'balanced' or a list of numbers above 0"
+  if (field.kind === 'pattern') return 'names, each with a number above 0 (name=number)'
   if (field.kind === 'text') return field.patternText ?? 'a text'
   const range: string[] = []
   if (field.min !== undefined) range.push(field.above ? `above ${field.min}` : `of at least ${field.min}`)
@@ -137,6 +145,8 @@ export function accepts(field: Field<unknown>, value: unknown): boolean {
       return typeof value === 'string' && value !== '' && (field.pattern?.test(value) ?? true)
     case 'weights':
       return value === 'balanced' || (Array.isArray(value) && value.length > 0 && value.every(isWeight))
+    case 'pattern':
+      return isPattern(value)
     case 'list':
       return Array.isArray(value) && value.length > 0 && value.every(item => typeof item === 'string' && item !== '')
     default:
@@ -175,6 +185,12 @@ export function conditions({ readWith = {}, defaultWith = {} }: Field<unknown>):
     Object.entries(values).map(([value, standard]) => ` Default with ${name} ${value}: ${String(standard)}.`),
   )
   return [read.length === 0 ? '' : ` Read with ${read.join(' and ')}.`, ...special].join('')
+}
+
+function isPattern(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const entries = Object.entries(value)
+  return entries.length > 0 && entries.every(([name, number]) => name !== '' && isWeight(number))
 }
 
 function isWeight(value: unknown): boolean {

@@ -38,7 +38,16 @@ export function valueFromText(name: FieldName, value: string): unknown {
     const numbers = value.split(',').map(item => (item.trim() === '' ? Number.NaN : Number(item)))
     return numbers.some(Number.isNaN) ? value : numbers
   }
-  return value
+  return kind === 'pattern' ? patternFromText(value) : value
+}
+
+/** `h.0.attn.c_attn=4,c_fc=2`; a text that is none is returned as it is. */
+function patternFromText(text: string): unknown {
+  const entries = text.split(',').map(item => {
+    const place = item.lastIndexOf('=')
+    return [item.slice(0, Math.max(0, place)).trim(), Number(item.slice(place + 1))] as const
+  })
+  return entries.some(([name, number]) => name === '' || Number.isNaN(number)) ? text : Object.fromEntries(entries)
 }
 
 /** One line of `--help` or of the README's table for each setting. */
@@ -102,7 +111,8 @@ function checkValue(where: string, name: FieldName, value: unknown): void {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? `'${value}'` : Array.isArray(value) ? JSON.stringify(value) : String(value)
+  const text =
+    typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? JSON.stringify(value) : String(value)
   return text.length > 80 ? text.slice(0, 77) + '...' : text
 }
 

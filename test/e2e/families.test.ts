@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Patterns, readAdapterConfig } from '../../lib/adapters/index.ts'
 import { BiDoRA } from '../../lib/index.ts'
 import { createModel, saveModel } from '../../lib/models/index.ts'
 import { manualSeed } from '../../lib/tensor/index.ts'
@@ -23,7 +24,7 @@ function folderOf({ config, files }: TinyFamily): string {
 const common = { device: 'cpu', threads: 1, rank: 2, loraAlpha: 4, maxLength: 16 } as const
 const short = { batchSize: 8, searchSteps: 2, retrainSteps: 2, learningRate: 0.02 } as const
 
-describe('every family of encoders, end to end', () => {
+describe('every family, end to end', () => {
   oneThread()
   for (const [name, family] of Object.entries(tinyFamilies)) {
     describe(name, () => {
@@ -37,7 +38,7 @@ describe('every family of encoders, end to end', () => {
         it(`${method}: trains, evaluates, predicts, saves, loads to the same bits, merges`, async () => {
           const { examples } = family
           const texts = examples.slice(0, 7).map(({ text }) => text)
-          const model = await TunedModel.create(folder, { ...common, method, loraDropout: 0.1 })
+          const model = await TunedModel.create(folder, { ...common, ...family.model, method, loraDropout: 0.1 })
           const before = { search: method === 'bidora' ? 2 : 0, retrain: 2 }
           const { searchSteps, ...oneLevel } = short
           const report = await model.fit(examples, method === 'bidora' ? { ...oneLevel, searchSteps } : oneLevel)
@@ -46,6 +47,11 @@ describe('every family of encoders, end to end', () => {
           assert.ok(Number.isFinite(scores.loss))
           const predictions = await model.predict(texts)
           await model.save(join(folder, 'saved'))
+          const saved = readAdapterConfig(join(folder, 'saved')).settings as Patterns
+          assert.deepEqual(
+            [saved.rankPattern, saved.alphaPattern],
+            [family.model?.rankPattern, family.model?.alphaPattern],
+          )
           const loaded = await TunedModel.load(join(folder, 'saved'), { device: 'cpu' })
           assert.deepEqual(await loaded.predict(texts), predictions)
           assert.deepEqual(await loaded.evaluate(examples), scores)

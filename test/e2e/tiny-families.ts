@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ModelOptions } from '../../lib/train/index.ts'
 import { root } from '../parity/golden.ts'
+import { bpeFolder } from '../parity/text-golden.ts'
 import { tinyExamples } from './tiny-model.ts'
 
 /** A family of encoders, small enough to train in a moment and wide enough that predictions pack its weights. */
@@ -9,10 +11,21 @@ export interface TinyFamily {
   /** Files of its tokenizer. */
   readonly files: Readonly<Record<string, string | Uint8Array>>
   readonly examples: readonly { text: string; label: string }[]
+  /** Settings that only this family has a use for. */
+  readonly model?: ModelOptions
 }
 
 const words = 'good bad film mail free prize lunch noon a the is was very not see you win now and'.split(' ')
 const examples = tinyExamples(40)
+
+/** A byte-level BPE without the marks that it has for RoBERTa. */
+function plainBpe(): string {
+  const tokenizer = JSON.parse(readFileSync(join(bpeFolder, 'tokenizer.json'), 'utf8')) as Record<string, unknown>
+  return JSON.stringify({
+    ...tokenizer,
+    post_processor: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: true },
+  })
+}
 
 const esmVocabulary = [...['<cls>', '<pad>', '<eos>', '<unk>', ...'LAGVSERTIDPKQNFYMHWCXBUZO.-', '<null_1>', '<mask>']]
 /** Chains with a tryptophan are spam. */
@@ -54,6 +67,26 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     },
     files: { 'vocab.txt': esmVocabulary.join('\n') },
     examples: proteins,
+  },
+  gpt2: {
+    config: {
+      model_type: 'gpt2',
+      vocab_size: 1100,
+      n_positions: 32,
+      n_embd: 16,
+      n_layer: 2,
+      n_head: 2,
+      bos_token_id: 0,
+      eos_token_id: 2,
+      pad_token_id: 1,
+      initializer_range: 0.2,
+    },
+    files: {
+      'tokenizer.json': plainBpe(),
+      'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'GPT2Tokenizer', pad_token: '<pad>' }),
+    },
+    examples,
+    model: { rankPattern: { 'h.0.attn.c_attn': 1 }, alphaPattern: { 'h.1.attn.c_attn': 3 } },
   },
   'deberta-v2': {
     config: {

@@ -31,6 +31,7 @@ const floors: Readonly<Record<string, number>> = {
   bidora: 11,
   compare: 11,
   torch: 5,
+  generation: 9,
   cli: 12,
   index: 12,
 }

@@ -85,7 +85,7 @@ describe('cli/train-settings', () => {
 
   it('knows every setting of a kind that the command line can write', () => {
     for (const name of Object.keys(FIELDS) as FieldName[]) {
-      assert.match(FIELDS[name].kind, /^(integer|number|choice|boolean|text|list|weights)$/)
+      assert.match(FIELDS[name].kind, /^(integer|number|choice|boolean|text|list|weights|pattern)$/)
     }
   })
 })

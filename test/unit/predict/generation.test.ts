@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { adaptedLayers, mergeAdapters, prepareModel } from '../../../lib/adapters/index.ts'
+import { noGrad } from '../../../lib/autograd/index.ts'
 import { AbortError, ArgumentError } from '../../../lib/errors.ts'
 import type { CausalLanguageModel } from '../../../lib/models/index.ts'
 import { AnswerText } from '../../../lib/predict/answer-text.ts'
@@ -125,6 +127,32 @@ describe('predict: text generation', () => {
     }
   })
 
+  it('ends at a signal, at its next step', async () => {
+    const before = memoryStats().liveTensors
+    const controller = new AbortController()
+    const pieces: string[] = []
+    await assert.rejects(
+      async () => {
+        const stream = streamText(
+          model,
+          tokenizer,
+          'The film',
+          { maxNewTokens: 12, eosTokenId: [] },
+          { signal: controller.signal },
+        )
+        for await (const piece of stream) {
+          pieces.push(piece)
+          controller.abort(new Error('enough'))
+        }
+      },
+      (error: Error) => error instanceof AbortError && (error.cause as Error).message === 'enough',
+    )
+    assert.equal(pieces.length, 1)
+    const { signal } = controller
+    await assert.rejects(generateTexts(model, tokenizer, prompts, { numBeams: 2 }, { signal }), AbortError)
+    assert.equal(memoryStats().liveTensors, before)
+  })
+
   it('leaves out of its batches what is finished', async () => {
     const first = await generateTokens(model, [[5], [6], [7]], { maxNewTokens: 6, eosTokenId: [] })
     const eosTokenId = [first[1]!.tokens[1]!] // the second answer ends after two tokens
@@ -139,6 +167,23 @@ describe('predict: text generation', () => {
       ['length', 'eos', 'length'],
     )
     assert.deepEqual([again[0]!.tokens, again[2]!.tokens], [first[0]!.tokens, first[2]!.tokens])
+  })
+
+  it('answers with adapters, merged or not', async () => {
+    manualSeed(5)
+    const adapted = tinyLanguageModel(config, { dtype: 'float64' })
+    const options = { maxNewTokens: 10, numBeams: 2 }
+    const plain = await generateTokens(adapted, [[5, 6], [7]], options)
+    prepareModel(adapted, { method: 'bidora', rank: 2, loraAlpha: 64, targetModules: ['c_attn', 'c_fc'], head: [] })
+    assert.deepEqual(await generateTokens(adapted, [[5, 6], [7]], options), plain)
+    noGrad(() => {
+      for (const layer of adaptedLayers(adapted).values()) layer.loraB.fill_(0.5)
+    })
+    const moved = await generateTokens(adapted, [[5, 6], [7]], options)
+    assert.notDeepEqual(moved, plain)
+    mergeAdapters(adapted).finish()
+    assert.deepEqual(await generateTokens(adapted, [[5, 6], [7]], options), moved)
+    adapted.dispose()
   })
 
   it('ends where the model can read no more, and begins an empty prompt', async () => {

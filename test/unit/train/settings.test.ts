@@ -307,6 +307,18 @@ describe('settings', () => {
     assert.throws(() => fitSettings(model, { validation: [] } as object), ConfigError)
   })
 
+  it('patterns are names with numbers above 0', () => {
+    const rankPattern = { c_attn: 2 }
+    assert.deepEqual(modelSettings({ rankPattern }).settings.rankPattern, rankPattern)
+    for (const wrong of [{}, { c_attn: 0 }, { c_attn: '2' }, { '': 2 }, ['c_attn'], 'c_attn']) {
+      assert.match(
+        refusal(() => modelSettings({ rankPattern: wrong as never }), 'CONFIG_VALUE'),
+        /rankPattern.* names, each with a number above 0/,
+      )
+    }
+    refusal(() => modelSettings({ method: 'full', rankPattern }), 'CONFIG_METHOD')
+  })
+
   it('flags and texts of the command line', () => {
     assert.equal(flagOf('loraAlpha'), '--lora-alpha')
     assert.deepEqual(valueFromText('targetModules', 'query, value'), ['query', 'value'])
@@ -315,6 +327,12 @@ describe('settings', () => {
     assert.equal(valueFromText('batchSize', ''), '')
     assert.equal(valueFromText('resume', 'true'), true)
     assert.equal(valueFromText('device', 'cpu'), 'cpu')
+    assert.deepEqual(valueFromText('rankPattern', 'h.0.attn.c_attn=4, mlp=c_fc=2'), {
+      'h.0.attn.c_attn': 4,
+      'mlp=c_fc': 2,
+    })
+    assert.equal(valueFromText('rankPattern', 'c_attn'), 'c_attn')
+    assert.equal(valueFromText('alphaPattern', '=4'), '=4')
     const lines = describeSettings()
     assert.equal(lines.length, names.length)
     const rate = lines.find(({ name }) => name === 'retrainLearningRate')
