@@ -1,18 +1,7 @@
 import { ArgumentError, DataError } from '../errors.ts'
+import { type Entity, entitiesOf as readEntities, type TagScheme } from '../metrics/entities.ts'
 
-/**
- * How tags mark entities. `iob1`: `I-` inside, `B-` only where an entity follows another of its type (CoNLL-2003's files).
- * `bio2`: `B-` at every start. `iobes`: `E-` at every end and `S-` for entities of one token too (also read as BILOU's `L-`
- * and `U-`).
- */
-export type TagScheme = 'iob1' | 'bio2' | 'iobes'
-
-/** An entity: its type and its tokens, from `start` up to but not including `end`. */
-export interface Entity {
-  type: string
-  start: number
-  end: number
-}
+export type { Entity, TagScheme }
 
 /** What to do with tags that no entity could have, an `I-LOC` after `B-PER` in `bio2` say. */
 export interface TagOptions {
@@ -35,30 +24,16 @@ const marks: Readonly<Record<string, Tag['mark']>> = { O: 'O', B: 'B', I: 'I', E
 /**
  * The entities that tags mark, in order.
  *
- * Read as the evaluation script of CoNLL (conlleval) does, which suits all schemes: an entity ends before O, B, S and a tag
- * of another type, and after E and S; it begins at B, at S, and at any I or E that no open entity of its type reaches. So
- * tags that break their scheme are not lost: `O I-LOC` begins an entity. (conlleval itself has no S, and lets an entity go
- * on from E to B; there this is as seqeval does it.)
+ * Read as the evaluation script of CoNLL (conlleval) does, by the same code that scores them (`metrics/entities.ts`): tags
+ * that break their scheme are not lost, `O I-LOC` begins an entity. (conlleval itself has no S, and lets an entity go on
+ * from E to B; there this is as seqeval does it.)
  *
  * @throws DataError for what is no tag at all, and with `invalid: 'error'` for the first tag that the scheme forbids.
  */
 export function entitiesOf(tags: readonly string[], options: TagOptions = {}): Entity[] {
   const parsed = tags.map((tag, index) => parseTag(tag, options.where ?? 'tags', index))
   if (options.invalid === 'error') refuseInvalid(tags, parsed, options)
-  const entities: Entity[] = []
-  let open: Entity | undefined
-  for (const [index, { mark, type }] of parsed.entries()) {
-    const inside = (mark === 'I' || mark === 'E') && open?.type === type
-    if (open !== undefined && !inside) entities.push(open)
-    if (!inside) open = mark === 'O' ? undefined : { type, start: index, end: index + 1 }
-    else open!.end = index + 1
-    if (open !== undefined && (mark === 'E' || mark === 'S')) {
-      entities.push(open)
-      open = undefined
-    }
-  }
-  if (open !== undefined) entities.push(open)
-  return entities
+  return readEntities(tags)
 }
 
 /**

@@ -2,7 +2,7 @@ import { ArgumentError } from '../errors.ts'
 
 /**
  * How tags mark entities. `iob1`: `I-` inside, `B-` only where an entity follows another of its type. `bio2`: `B-` at every
- * start. `iobes`: `E-` at every end and `S-` for entities of one token too.
+ * start. `iobes`: `E-` at every end and `S-` for entities of one token too (also read as BILOU's `L-` and `U-`).
  */
 export type TagScheme = 'iob1' | 'bio2' | 'iobes'
 

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
 import { toBio2 } from '../../lib/data/index.ts'
 import { labelSet } from '../../lib/data/labels.ts'
-import { DataError } from '../../lib/errors.ts'
+import { AbortError, type ConfigError, DataError } from '../../lib/errors.ts'
 import { entityScores } from '../../lib/metrics/index.ts'
 import { loadModel } from '../../lib/models/index.ts'
 import { manualSeed, scope } from '../../lib/tensor/index.ts'
-import { type FitOptions, type ModelOptions, type TokenExample, TunedModel } from '../../lib/train/index.ts'
+import { type FitOptions, METHODS, type ModelOptions, type TokenExample, TunedModel } from '../../lib/train/index.ts'
 import { evaluateRows } from '../../lib/train/evaluate.ts'
 import { objectiveOf } from '../../lib/train/objective.ts'
 import { modelSettings } from '../../lib/train/settings.ts'
@@ -92,6 +92,44 @@ describe('tokens, end to end', () => {
       for (const each of [model, again, plain]) each.dispose()
     })
   }
+
+  for (const method of METHODS.filter(each => !cases.some(([name]) => name === each))) {
+    it(`${method}: trains, saves, loads with bit-equal predictions`, async () => {
+      const output = join(here.folder, method)
+      const few = method === 'fourierft' ? { nFrequency: 20 } : {}
+      const model = await TunedModel.create(here.base, { ...common, method, ...few })
+      await model.fit(examples, { ...short, output })
+      const again = await TunedModel.load(output, { device: 'cpu' })
+      const inputs = examples.slice(0, 4).map(({ tokens }) => ({ tokens }))
+      assert.deepEqual(await again.predict(inputs), await model.predict(inputs))
+      assert.deepEqual(await again.evaluate(examples), await model.evaluate(examples))
+      for (const each of [model, again]) each.dispose()
+    })
+  }
+
+  it('goes on from a checkpoint to the bits of a run that was never stopped', async () => {
+    const create = () => TunedModel.create(here.base, { ...common, method: 'bidora', ...adapted })
+    const fit = { ...short, searchSteps: 4, saveEvery: 3, maxLength: 7, stride: 2 }
+    const whole = await create()
+    await whole.fit(examples, fit)
+    const output = join(here.folder, 'resumed')
+    const stopped = await create()
+    let looks = 0
+    await assert.rejects(stopped.fit(examples, { ...fit, output }, { shouldStop: () => ++looks > 14 }), AbortError)
+    const changed = examples.map(({ tokens, labels: own }, at) => ({
+      tokens,
+      labels: at === 9 ? own.map(() => 'B-TIME') : own,
+    }))
+    const other = await create()
+    await assert.rejects(
+      other.fit(changed, { ...fit, output, resume: true }),
+      (error: ConfigError) => error.code === 'RESUME_CHANGED',
+    )
+    const resumed = await create()
+    await resumed.fit(examples, { ...fit, output, resume: true })
+    assert.deepEqual(await resumed.evaluate(examples), await whole.evaluate(examples))
+    for (const each of [whole, stopped, other, resumed]) each.dispose()
+  })
 
   it('learns what a tag follows from; scores are those of its predictions', async () => {
     const model = await TunedModel.create(here.base, { ...common, method: 'full', seed: 1 })
