@@ -13,7 +13,7 @@ import { findBase, findPretrained } from './host/find-pretrained.ts'
 import { modelSettings } from './train/settings.ts'
 import type {
   CreateOptions,
-  Example,
+  AnyExample,
   FitReport,
   FitOptions as FitSettings,
   LoadOptions,
@@ -28,9 +28,9 @@ import type {
 /** Options of {@link BiDoRA.fit}: those of the command line in camelCase, and what only a program can give. */
 export type FitOptions = Omit<FitSettings, 'validation' | 'test'> & {
   /** Examples that are only evaluated: never trained on, and never the upper level's data. */
-  validation?: Source<Example> | undefined
+  validation?: Source<AnyExample> | undefined
   /** Examples that are evaluated once, at the end. */
-  test?: Source<Example> | undefined
+  test?: Source<AnyExample> | undefined
   /** Called while the model trains. What it throws ends the training and is what `fit` then rejects with. */
   onProgress?: ((progress: Progress) => void) | undefined
   /** Stops the training at its next step; with an `output`, a checkpoint is written first. */
@@ -116,7 +116,7 @@ export class BiDoRA implements AsyncDisposable {
    * @returns Scores, parameter counts, times and the course of the training, as plain data.
    * @throws ConfigError, DataError; AbortError when stopped (`details.checkpoint` says where it can be resumed from).
    */
-  async fit(examples: Source<Example>, options: FitOptions = {}): Promise<FitReport> {
+  async fit(examples: Source<AnyExample>, options: FitOptions = {}): Promise<FitReport> {
     const where = 'BiDoRA.fit'
     assertSource(examples, where, 'examples')
     const { validation, test, onProgress, signal, ...settings } = assertOptions(options, where)
@@ -140,7 +140,7 @@ export class BiDoRA implements AsyncDisposable {
    *
    * @throws DataError for a label that the model does not know.
    */
-  async evaluate(examples: Source<Example>, options: CallOptions = {}): Promise<Metrics> {
+  async evaluate(examples: Source<AnyExample>, options: CallOptions = {}): Promise<Metrics> {
     const where = 'BiDoRA.evaluate'
     assertSource(examples, where, 'examples')
     refuseUnknown(assertOptions(options, where), ['signal'], where)
@@ -206,7 +206,7 @@ export class BiDoRA implements AsyncDisposable {
   }
 }
 
-async function uploadPart(operation: Operation, source: Source<Example> | undefined, where: string, what: string) {
+async function uploadPart(operation: Operation, source: Source<AnyExample> | undefined, where: string, what: string) {
   if (source === undefined) return undefined
   return operation.upload(assertSource(source, where, what))
 }

@@ -24,7 +24,9 @@ export {
   TorchOutOfMemoryError,
 } from './errors.ts'
 export type { Source } from './host/chunks.ts'
+export type { PredictedEntity } from './predict/token-classification.ts'
 export type {
+  AnyExample,
   CreateOptions,
   Example,
   FitReport,
@@ -36,5 +38,6 @@ export type {
   Prediction,
   PredictInput,
   Progress,
+  TokenExample,
 } from './train/types.ts'
 export { version } from './version.ts'

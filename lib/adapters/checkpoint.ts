@@ -61,7 +61,7 @@ export function saveAdapter(
   const tensors = namedTensors(model, settings, head)
   mkdirSync(folder, { recursive: true })
   writeSafetensors(join(folder, tensorsFile), tensors, { format: 'pt' })
-  const now = (kindOf(settings.method)?.present?.(model, settings as KindSettings) ?? settings) as TuningSettings
+  const now = (kindOf(settings)?.present?.(model, settings as KindSettings) ?? settings) as TuningSettings
   const shown = 'targetModules' in now ? { ...now, targetModules: diskTargets(model, now.targetModules) } : now
   const isTurned = [...adaptedLayers(model).values()].some(layer => layer.isTurned)
   const config = peftConfig({ settings: shown, base, taskType, extra }, head.map(toDiskName), isTurned)
@@ -118,9 +118,12 @@ export function namedTensors(model: Module, settings: TuningSettings, head: read
       `${settings.method}: expected a model with adapters, got none; make it ready with prepareModel`,
     )
   }
+  const adapters = new Set(tensors.values())
+  const trainsAll = kindOf(settings)?.trainsAll ?? false
   for (const [name, tensor] of model.namedParameters()) {
     const isBias = settings.method === 'bitfit' && /(^|\.)bias$/.test(name)
-    if (isBias || head.some(outer => isInside(name, outer))) tensors.set(prefix + toDiskName(name), tensor)
+    if (isBias || (trainsAll && !adapters.has(tensor)) || head.some(outer => isInside(name, outer)))
+      tensors.set(prefix + toDiskName(name), tensor)
   }
   return tensors
 }
@@ -133,7 +136,7 @@ function withoutDeadPatterns(model: Module, settings: TuningSettings): TuningSet
 }
 
 function sharedTensors(model: Module, settings: TuningSettings): Record<string, Tensor> {
-  return kindOf(settings.method)?.sharedTensors?.(model, settings as KindSettings) ?? {}
+  return kindOf(settings)?.sharedTensors?.(model, settings as KindSettings) ?? {}
 }
 
 type Stored = ReadonlyMap<string, { readonly shape: readonly number[] }>

@@ -47,6 +47,12 @@ export class ConfigReader {
     throw this.fault(`expected ${key} to be true or false, got ${JSON.stringify(value)}`, { key })
   }
 
+  choice<const V extends string>(key: string, values: readonly V[]): V {
+    const value = values.find(each => each === this.config[key])
+    if (value !== undefined) return value
+    throw this.fault(`expected ${key} to be ${values.join(' or ')}, got ${JSON.stringify(this.config[key])}`, { key })
+  }
+
   targets(): TargetModules {
     const value = this.config.target_modules
     if (typeof value === 'string' && value !== '') return value

@@ -25,10 +25,13 @@ type NamedTensors = [name: string, tensor: Tensor][]
  * | method | lower | upper |
  * |---|---|---|
  * | bidora | loraA, loraB, head | magnitude |
+ * | bidora, compat official | everything but the magnitudes | magnitude |
  * | dora | loraA, loraB, magnitude, head | |
  * | lora, rslora | loraA, loraB, head | |
+ * | adalora | loraA, loraE, loraB, head | |
  * | vera | lambdaB, lambdaD, head | |
  * | fourierft | spectrum, head | |
+ * | adapter | down, up, head | |
  * | bitfit | every bias, head | |
  * | head | head | |
  * | full | everything | |
@@ -55,6 +58,7 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
     const isTrained =
       isOwn ||
       method === 'full' ||
+      kindOf(settings)?.trainsAll ||
       head.some(outer => isInside(name, outer)) ||
       (method === 'bitfit' && /(^|\.)bias$/.test(name))
     if (!isTrained) continue
@@ -64,7 +68,7 @@ export function prepareModel(model: Module, settings: TuningSettings): void {
 }
 
 function attach(model: Module, settings: TuningSettings, head: readonly string[]): void {
-  const kind = kindOf(settings.method)
+  const kind = kindOf(settings)
   if (kind) kind.attach(model, settings as KindSettings, head)
   else if ('targetModules' in settings) {
     const targets = findTargets(model, settings.targetModules, head)

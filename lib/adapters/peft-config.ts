@@ -161,7 +161,7 @@ export function peftConfig(
   isTurned: boolean,
 ): JsonObject {
   const { method } = settings
-  const kind = kindOf(method)
+  const kind = kindOf(settings)
   if (kind) {
     return {
       ...kind.fields(settings as KindSettings),
@@ -225,9 +225,11 @@ export function peftConfig(
   }
 }
 
+type LoraFamily = Exclude<Extract<TuningSettings, { method: AdapterMethod }>, { compat: 'official' }>
+
 /** Whether settings are those of LoRA, rsLoRA, DoRA or BiDoRA. */
-export function isLoraFamily(settings: TuningSettings): settings is Extract<TuningSettings, { method: AdapterMethod }> {
-  return isMethod(settings.method)
+export function isLoraFamily(settings: TuningSettings): settings is LoraFamily {
+  return isMethod(settings.method) && kindOf(settings) === undefined
 }
 
 function listed(targets: TargetModules): string | string[] {

@@ -11,7 +11,8 @@ import { norm } from './vector.ts'
  *     epsilon = radius / (||x||_2 + 1e-15)                x over all lower parameters together
  *     result  = ( grad_M lowerLoss(V + epsilon x, M) - grad_M lowerLoss(V - epsilon x, M) ) / (2 epsilon)
  *
- * which is [ d2 lowerLoss / dM dV ] x up to the square of the radius. Both evaluations draw the same dropout masks.
+ * which is [ d2 lowerLoss / dM dV ] x up to the square of the radius. Both evaluations draw the same dropout masks, unless the
+ * problem says `freshMasks`.
  */
 export function centralDifference<LowerBatch>(
   problem: BilevelProblem<LowerBatch, never>,
@@ -22,9 +23,9 @@ export function centralDifference<LowerBatch>(
   const { lowerParameters, upperParameters } = problem
   // In the parameters' own type, whatever narrower one the losses ask for: with products in bfloat16 a step of 0.01 is
   // lost in rounding (`method.md` 4.2, 8 % of error and more).
-  const evaluate = repeatable(lowerParameters, () =>
-    autocast(undefined, () => lossGradients(problem, coupledName(problem), lowerBatch, upperParameters).gradients),
-  )
+  const once = () =>
+    autocast(undefined, () => lossGradients(problem, coupledName(problem), lowerBatch, upperParameters).gradients)
+  const evaluate = problem.freshMasks ? once : repeatable(lowerParameters, once)
   return scope(() => {
     const epsilon = epsilonAlong(x, radius)
     const offsets = x.map(part => mul(part, epsilon))

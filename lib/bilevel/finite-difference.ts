@@ -17,7 +17,7 @@ export interface FiniteDifferenceOptions {
  * The inverse Hessian of the lower loss is taken for the identity (`method.md` 1.3; leopard-ai/betty cb6221f,
  * `hypergradient/darts.py`), so that `implicit` is the mixed second derivative times v.
  *
- * Differs: both evaluations draw the same dropout masks (Betty draws fresh ones, whose noise is divided by 2 epsilon),
+ * Differs: both evaluations draw the same dropout masks (Betty draws fresh ones, whose noise is divided by 2 epsilon; `freshMasks`),
  * and V is put back from copies, not by adding back what was taken off.
  *
  * @throws ArgumentError where `radius` is not a number above zero.

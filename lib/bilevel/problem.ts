@@ -26,6 +26,11 @@ export interface BilevelProblem<LowerBatch = unknown, UpperBatch = LowerBatch> {
   coupledLoss?(batch: LowerBatch): Tensor
   lowerParameters: readonly Tensor[]
   upperParameters: readonly Tensor[]
+  /**
+   * Whether both ends of a finite difference draw dropout masks of their own, as Betty has it, whose noise is then divided
+   * by 2 epsilon; left out, one hypergradient has one mask.
+   */
+  freshMasks?: boolean
   /** What an error calls the upper parameters; their place in the list where this is left out. */
   upperNames?: readonly string[]
 }

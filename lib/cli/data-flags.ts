@@ -1,22 +1,33 @@
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import { type Dataset, type LoadFileOptions, loadDataset, loadFile, requirePart, requireTask } from '../data/index.ts'
+import {
+  type AnyDataset,
+  type Dataset,
+  type LoadFileOptions,
+  loadDataset,
+  loadFile,
+  requirePart,
+  requireTask,
+} from '../data/index.ts'
 import { ConfigError } from '../errors.ts'
 import { findDataset } from '../setup/assets.ts'
-import type { CreateOptions, Example } from '../train/types.ts'
+import type { ModelSettings } from '../train/config.ts'
+import type { AnyExample, CreateOptions } from '../train/types.ts'
 import { type ColumnFlags, columnOptions } from './column-flags.ts'
 import type { TrainRequest } from './train-settings.ts'
 
 /** Flags that name a known data set. */
 export type DatasetFlags = { dataset?: string; data?: string }
 
+type TrainTask = ModelSettings['task']
+
 /** What a training works with, and what the data says about the model. */
 export type Parts = {
   name: string | undefined
-  train: readonly Example[]
-  validation: readonly Example[] | undefined
-  test: readonly Example[] | undefined
-  settings: Pick<CreateOptions, 'problemType' | 'labels'>
+  train: readonly AnyExample[]
+  validation: readonly AnyExample[] | undefined
+  test: readonly AnyExample[] | undefined
+  settings: Pick<CreateOptions, 'task' | 'problemType' | 'labels'>
   warnings: readonly string[]
 }
 
@@ -33,8 +44,8 @@ export function addDatasetFlags(command: Command): Command {
  *
  * @throws ConfigError where its folder is not given; SetupError where the cache lacks it.
  */
-export async function readDataset(name: string, data: string | undefined): Promise<Dataset> {
-  if (data !== undefined) return requireTask(await loadDataset(name, data), 'text-classification')
+export async function readDataset(name: string, data: string | undefined): Promise<AnyDataset> {
+  if (data !== undefined) return loadDataset(name, data)
   if (name === 'spamassassin') return loadDataset('spamassassin', dirname(findDataset(name)))
   const message = `--dataset ${name}: expected the folder of the data sets, got none; give it with --data DIR`
   throw new ConfigError('CONFIG_DATA', message, { key: 'data' })
@@ -44,8 +55,8 @@ export async function readDataset(name: string, data: string | undefined): Promi
 export async function readExamples(
   file: string,
   flags: ColumnFlags,
-  options: Pick<LoadFileOptions, 'problemType' | 'labels' | 'format'>,
-): Promise<Example[]> {
+  options: Pick<LoadFileOptions<TrainTask>, 'task' | 'problemType' | 'labels' | 'format'>,
+): Promise<AnyExample[]> {
   const source = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
   return loadFile(source, { ...columnOptions(flags), ...options })
 }
@@ -64,14 +75,14 @@ export async function readParts({ places, model }: TrainRequest): Promise<Parts>
       `train: expected --dataset or files, got --dataset and ${flags}; give one of them`,
     )
   }
-  if (places.dataset !== undefined) return fromDataset(places.dataset, places.data)
+  if (places.dataset !== undefined) return fromDataset(places.dataset, places.data, model.task as TrainTask | undefined)
   if (places.train === undefined) {
     throw new ConfigError(
       'CONFIG_DATA',
       'train: expected training examples, got none; give --dataset NAME or --train FILE',
     )
   }
-  const options = model as Pick<LoadFileOptions, 'problemType' | 'labels'>
+  const options = model as Pick<LoadFileOptions<TrainTask>, 'task' | 'problemType' | 'labels'>
   const read = (file: string | undefined) => (file === undefined ? undefined : readExamples(file, places, options))
   const parts = { validation: await read(places.validation), test: await read(places.test) }
   return {
@@ -83,9 +94,23 @@ export async function readParts({ places, model }: TrainRequest): Promise<Parts>
   }
 }
 
-async function fromDataset(name: string, data: string | undefined): Promise<Parts> {
-  const dataset = await readDataset(name, data)
+async function fromDataset(name: string, data: string | undefined, task: TrainTask | undefined): Promise<Parts> {
+  const found = await readDataset(name, data)
+  const dataset = requireTrainTask(found, task ?? found.info.task)
   const { validation, test, info } = dataset
   const { problemType, labels, warnings } = info
-  return { name, train: requirePart(dataset, 'train'), validation, test, settings: { problemType, labels }, warnings }
+  const settings = { task: info.task, problemType, labels }
+  return { name, train: requirePart(dataset, 'train'), validation, test, settings, warnings }
+}
+
+/**
+ * A data set that a model of this task can be trained on.
+ *
+ * @throws ConfigError where it is of another.
+ */
+export function requireTrainTask(dataset: AnyDataset, task: string): Dataset<TrainTask> {
+  const isTagging = task === 'token-classification'
+  return (
+    isTagging ? requireTask(dataset, 'token-classification') : requireTask(dataset, 'text-classification')
+  ) as Dataset<TrainTask>
 }

@@ -2,9 +2,10 @@ import { Command, Option } from 'commander'
 import { BiDoRA } from '../bidora.ts'
 import { type FileFormat, requirePart } from '../data/index.ts'
 import { ConfigError } from '../errors.ts'
-import type { Example, ModelInfo } from '../train/types.ts'
+import type { ModelSettings } from '../train/config.ts'
+import type { AnyExample, ModelInfo } from '../train/types.ts'
 import { addColumnFlags, type ColumnFlags } from './column-flags.ts'
-import { addDatasetFlags, type DatasetFlags, readDataset, readExamples } from './data-flags.ts'
+import { addDatasetFlags, type DatasetFlags, readDataset, readExamples, requireTrainTask } from './data-flags.ts'
 import { addLoadFlags, type LoadFlags, loadOptions } from './load-flags.ts'
 import { conclude } from './outcome.ts'
 import { formatMetrics } from './progress.ts'
@@ -26,7 +27,7 @@ export function evaluateCommand(): Command {
     .description('Prints the scores of a saved model on labelled examples: a file, stdin, or a known data set')
     .argument(
       '[file]',
-      '.jsonl, .csv, .tsv (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
+      '.jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
     )
     .addOption(
       new Option('--format <format>', 'how the file is read').choices([
@@ -59,23 +60,27 @@ async function evaluate(file: string | undefined, flags: Flags): Promise<object>
     })
   }
   await using model = await BiDoRA.load(flags.model, loadOptions(flags))
-  const all = file === undefined ? await fromDataset(flags) : await fromFile(file, flags, model.info)
+  const all = file === undefined ? await fromDataset(flags, model.info) : await fromFile(file, flags, model.info)
   const examples = all.slice(0, limit)
   const metrics = await model.evaluate(examples)
   if (!flags.json) process.stdout.write(`${formatMetrics(metrics)} (${examples.length} examples)\n`)
   return { model: flags.model, examples: examples.length, metrics }
 }
 
-async function fromDataset(flags: Flags): Promise<readonly Example[]> {
-  const dataset = await readDataset(flags.dataset ?? '', flags.data)
+async function fromDataset(flags: Flags, { task }: ModelInfo): Promise<readonly AnyExample[]> {
+  const dataset = requireTrainTask(await readDataset(flags.dataset ?? '', flags.data), task)
   const split = flags.split ?? (dataset.test === undefined ? 'validation' : 'test')
   return requirePart(dataset, splits[split])
 }
 
 /** Read with what the model knows, so that an unknown label is found with its line. */
-function fromFile(file: string, flags: Flags, { problemType, labels }: ModelInfo): Promise<readonly Example[]> {
+function fromFile(
+  file: string,
+  flags: Flags,
+  { task, problemType, labels }: ModelInfo,
+): Promise<readonly AnyExample[]> {
   const format = flags.format ?? (file === '-' ? 'jsonl' : undefined)
-  return readExamples(file, flags, { problemType, labels, format })
+  return readExamples(file, flags, { task: task as ModelSettings['task'], problemType, labels, format })
 }
 
 function limitOf(text: string | undefined): number | undefined {

@@ -1,7 +1,9 @@
 import type { DataSource } from '../data/bytes.ts'
-import { type FileFormat, formatOfSource } from '../data/file-rows.ts'
+import { type FileFormat, type FormatOptions, formatOfSource, readFileRows } from '../data/file-rows.ts'
 import { readLines, withoutReturn } from '../data/lines.ts'
 import { type LoadFileOptions, readInputs as readRows } from '../data/load-file.ts'
+import { checkText } from '../data/examples.ts'
+import { checkTokens } from '../data/token-row.ts'
 import { FormatError } from '../errors.ts'
 import type { PredictInput } from '../train/types.ts'
 
@@ -18,7 +20,7 @@ export type InputFormat = FileFormat | 'text' | 'auto'
 export async function* readInputs(
   file: string,
   format: InputFormat,
-  options: Omit<LoadFileOptions, 'format'>,
+  { task, ...options }: Omit<LoadFileOptions, 'format' | 'task'> & { task?: string },
 ): AsyncGenerator<PredictInput> {
   let source: DataSource = file
   let chosen = format === 'auto' && file !== '-' ? formatByName(file) : format
@@ -28,11 +30,31 @@ export async function* readInputs(
     if (chosen === 'auto') chosen = /^(\ufeff)?\s*\{/.test(head) ? 'jsonl' : 'text'
   }
   if (chosen === 'text') yield* readTexts(source, file === '-' ? 'stdin' : file)
+  else if (task === 'token-classification' && chosen !== 'auto' && chosen !== 'csv' && chosen !== 'tsv')
+    yield* readSentences(source, file === '-' ? 'stdin' : file, chosen, options)
   else if (chosen !== 'auto') yield* readRows(source, { ...options, format: chosen })
 }
 
 function formatByName(file: string): InputFormat {
   return /\.(txt|text)(\.gz)?$/i.test(file) ? 'text' : formatOfSource(file, {})
+}
+
+/** Sentences of words; a row may hold a text in their place, and rows of csv and tsv always do. */
+async function* readSentences(
+  source: DataSource,
+  name: string,
+  format: FileFormat,
+  options: FormatOptions & { textColumn?: string | undefined },
+): AsyncGenerator<PredictInput> {
+  const column = format === 'conll' ? 'tokens' : (options.textColumn ?? 'tokens')
+  for await (const row of readFileRows(source, format, options)) {
+    if ('error' in row) throw row.error
+    const where = `${name}:${row.line}`
+    const given = row.values[column]
+    if (given === undefined && row.values.text !== undefined) yield { text: checkText(where, row.values.text) }
+    else if (typeof given === 'string') yield { text: checkText(where, given) }
+    else yield { tokens: checkTokens(where, given, column) }
+  }
 }
 
 /** An empty line is refused: passing it over would shift the answers. */

@@ -22,7 +22,7 @@ export function predictCommand(): Command {
   ])
   const command = new Command('predict')
     .description('Predicts for each text of a file or of stdin: JSON Lines on stdout, in order, as they are ready')
-    .argument('[file]', '.txt (a text a line), .jsonl, .csv, .tsv (also with .gz), .parquet; - is stdin', '-')
+    .argument('[file]', '.txt (a text a line), .jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin', '-')
     .addOption(formats.default('auto'))
     .option('--json', 'errors as a JSON object on stdout too (predictions are JSON Lines either way)')
     .action((file: string, flags: Flags) => conclude('predict', flags.json === true, () => predict(file, flags)))
@@ -32,7 +32,10 @@ export function predictCommand(): Command {
 async function predict(file: string, flags: Flags): Promise<undefined> {
   await using model = await BiDoRA.load(flags.model, loadOptions(flags))
   let cut = 0
-  for await (const prediction of model.predictStream(readInputs(file, flags.format, columnOptions(flags)))) {
+  const { task } = model.info
+  for await (const prediction of model.predictStream(
+    readInputs(file, flags.format, { ...columnOptions(flags), task }),
+  )) {
     if (prediction.truncated) cut++
     // A reader that is slower than the model is waited for, so that memory stays bounded.
     if (!process.stdout.write(`${JSON.stringify(prediction)}\n`)) await once(process.stdout, 'drain')

@@ -194,11 +194,10 @@ function withoutMethod({ method: _, ...rest }: Given): Given {
 function refuseUnknownMethod(name: string, variants: readonly string[]): void {
   const known = [...METHODS, ...variants]
   if (known.includes(name)) return
-  const later = FIELDS.method.later?.includes(name) ? ' comes in a later version' : ' is none'
   const guess = nearest(name, known)
   throw new ConfigError(
     'CONFIG_VALUE',
-    `compare: expected methods of ${known.join(', ')}, got '${name}', which${later}${guess === undefined ? '' : `; did you mean '${guess}'?`}`,
+    `compare: expected methods of ${known.join(', ')}, got '${name}', which is none${guess === undefined ? '' : `; did you mean '${guess}'?`}`,
     { key: 'methods', value: name, allowed: known },
   )
 }

@@ -94,7 +94,7 @@ export async function collectInputs(rows: Rows<unknown>, where = 'inputs'): Prom
 }
 
 /** Refuses what is no iterable; a string is one, but of letters. */
-function iterate(rows: Rows<unknown>, where: string): Rows<unknown> {
+export function iterate(rows: Rows<unknown>, where: string): Rows<unknown> {
   const given = rows as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined
   if (typeof given === 'object' && given !== null && (given[Symbol.iterator] || given[Symbol.asyncIterator]))
     return rows
@@ -114,13 +114,13 @@ function checkInput(where: string, row: unknown): TextInput {
   const { text, pair } = row as { text?: unknown; pair?: unknown }
   if (text === undefined) {
     for (const [key, task] of [
-      ['tokens', 'token classification'],
-      ['prompt', 'text generation'],
+      ['tokens', 'token-classification'],
+      ['prompt', 'text-generation'],
     ] as const) {
       if (key in row) {
         throw new DataError(
-          'DATA_LATER',
-          `${where}: expected a text, got '${key}': ${task} comes in a later version; use 'text'`,
+          'DATA_TASK',
+          `${where}: expected a text, got '${key}', which is for the task ${task}; make the model for that task, or use 'text'`,
           { where },
         )
       }
@@ -199,4 +199,9 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (value === undefined) return 'nothing'
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
+/** Whether a value is an object with names, and no list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -42,4 +42,12 @@ export {
   toIob1,
   toIobes,
 } from './tag-schemes.ts'
+export {
+  collectTaggingInputs,
+  collectTokenExamples,
+  encodeTags,
+  marksEntities,
+  prepareTags,
+  type TaggingInput,
+} from './token-examples.ts'
 export { readTsv } from './tsv.ts'

@@ -49,9 +49,11 @@ export function assertSignal(value: unknown, where: string): AbortSignal | undef
 /** The check of one text to predict for: here, because the thread only sees one small part of the inputs at a time. */
 export function assertInput(where: string): (item: unknown, position: number) => void {
   return (item, position) => {
-    const given = isRecord(item) ? item : { text: item }
+    const given = isRecord(item) ? item : Array.isArray(item) ? { tokens: item } : { text: item }
+    if (Array.isArray(given.tokens) && given.tokens.length > 0 && given.tokens.every(isText)) return
     if (isText(given.text) && (given.pair === undefined || isText(given.pair))) return
-    throw wrong(where, `input ${position} to be a text with something in it, or { text, pair? } of such`, item)
+    const expected = 'a text with something in it, { text, pair? } of such, or a list of words'
+    throw wrong(where, `input ${position} to be ${expected}`, item)
   }
 }
 

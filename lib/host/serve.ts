@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BidoraError } from '../errors.ts'
-import type { CreateOptions, Example, LoadOptions, TunedModel } from '../train/index.ts'
+import type { CreateOptions, AnyExample, LoadOptions, TunedModel } from '../train/index.ts'
 import { toPlainError } from './plain-error.ts'
 import type { Call, CallName, CallResult, Reply } from './protocol.ts'
 
@@ -102,13 +102,13 @@ class Service {
   }
 
   /** The items of an upload, which is then forgotten. An upload of no items was never begun. */
-  #take(upload: number): Example[] {
+  #take(upload: number): AnyExample[] {
     const items = this.#uploads.get(upload) ?? []
     this.#uploads.delete(upload)
-    return items as Example[]
+    return items as AnyExample[]
   }
 
-  #takeMaybe(upload: number | undefined): Example[] | undefined {
+  #takeMaybe(upload: number | undefined): AnyExample[] | undefined {
     return upload === undefined ? undefined : this.#take(upload)
   }
 

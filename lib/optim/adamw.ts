@@ -18,6 +18,8 @@ export interface AdamWOptions {
   eps?: number
   /** Weight decay of groups that name none. */
   weightDecay?: number
+  /** The arithmetic of torch, or that of transformers' first AdamW; torch's unless said otherwise. */
+  form?: 'torch' | 'transformers'
 }
 
 /**
@@ -28,6 +30,12 @@ export interface AdamWOptions {
  *     v <- b2 v + (1 - b2) g g
  *     p <- p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  *
+ * In the form 'transformers' (what its AdamW was before torch's, and what the authors of BiDoRA run) eps is added before
+ * the second moment is corrected, and the decay comes last, of the moved parameter:
+ *
+ *     p <- p - lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)
+ *     p <- p - lr wd p
+ *
  * The operations and their order are those of torch.optim.AdamW(foreach=True) (torch/optim/adam.py,
  * `_multi_tensor_adam`); on the CPU the bits are equal too, to foreach=False as well.
  */
@@ -36,13 +44,14 @@ export class AdamW implements Optimizer {
   readonly betas: readonly [number, number]
   readonly eps: number
   readonly weightDecay: number
+  readonly form: 'torch' | 'transformers'
   /** One for each parameter, in the order of the groups; null before the first gradient. */
   readonly #expAvg: (Tensor | null)[]
   readonly #expAvgSq: (Tensor | null)[]
   readonly #steps: number[]
 
   constructor(groups: readonly ParameterGroup[], options: AdamWOptions = {}) {
-    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = options
+    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, form = 'torch' } = options
     checkGroups('AdamW', groups)
     checkOption('AdamW', 'betas[0]', betas[0], 0, 1)
     checkOption('AdamW', 'betas[1]', betas[1], 0, 1)
@@ -52,6 +61,7 @@ export class AdamW implements Optimizer {
     this.betas = betas
     this.eps = eps
     this.weightDecay = weightDecay
+    this.form = form
     const count = groups.reduce((sum, group) => sum + group.parameters.length, 0)
     this.#expAvg = new Array<Tensor | null>(count).fill(null)
     this.#expAvgSq = new Array<Tensor | null>(count).fill(null)
@@ -97,14 +107,21 @@ export class AdamW implements Optimizer {
     const [beta1, beta2] = this.betas
     const expAvg = places.map(place => this.#expAvg[place]!)
     const expAvgSq = places.map(place => this.#expAvgSq[place]!)
-    if (weightDecay !== 0) ops.foreachMulScalar_(parameters, 1 - learningRate * weightDecay)
+    const isTorch = this.form === 'torch'
+    const decay = () => {
+      if (weightDecay !== 0) ops.foreachMulScalar_(parameters, 1 - learningRate * weightDecay)
+    }
+    if (isTorch) decay()
     ops.foreachLerp_(expAvg, gradients, 1 - beta1)
     ops.foreachMulScalar_(expAvgSq, beta2)
     ops.foreachAddcmul_(expAvgSq, gradients, gradients, { value: 1 - beta2 })
     const denominator = ops.foreachSqrt(expAvgSq)
-    ops.foreachDivScalar_(denominator, Math.sqrt(1 - beta2 ** step))
+    const correction = Math.sqrt(1 - beta2 ** step)
+    if (isTorch) ops.foreachDivScalar_(denominator, correction)
     ops.foreachAddScalar_(denominator, this.eps)
-    ops.foreachAddcdiv_(parameters, expAvg, denominator, { value: -(learningRate / (1 - beta1 ** step)) })
+    const rate = learningRate / (1 - beta1 ** step)
+    ops.foreachAddcdiv_(parameters, expAvg, denominator, { value: -(isTorch ? rate : rate * correction) })
+    if (!isTorch) decay()
   }
 
   state(): OptimizerState {

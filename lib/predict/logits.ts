@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { autocast, noGrad } from '../autograd/index.ts'
 import { AbortError } from '../errors.ts'
-import { type Batch, packTexts, type SequenceClassifier, toBatch } from '../models/index.ts'
+import { type Batch, packTexts, type SequenceClassifier, TokenClassifier, toBatch } from '../models/index.ts'
 import { scope } from '../tensor/index.ts'
 import { type EncodedIds, type PadOptions, padBatch } from '../text/index.ts'
 import { PackedLayers } from './packed-layers.ts'
@@ -29,11 +29,12 @@ const longList = 64
  * The logits of texts, in their order: computed in batches of similar length without padding, without gradients and
  * without dropout, with one await a batch.
  *
- * @returns a row [labels] for each text, as float64
+ * @returns for each text its row [labels], or of a token classifier the rows of its tokens one after the other
+ *   [tokens * labels]; as float64
  * @throws AbortError when stopped
  */
 export async function logitsOf(
-  model: SequenceClassifier,
+  model: SequenceClassifier | TokenClassifier,
   encoded: readonly EncodedIds[],
   options: LogitsOptions,
 ): Promise<Float64Array[]> {
@@ -60,9 +61,12 @@ export async function logitsOf(
           return layers ? layers.within(forward) : forward()
         }),
       )
+      const lengths = places.map(place => encoded[place]!.ids.length)
+      const spans = model instanceof TokenClassifier ? tokenSpans(model, lengths, flat.length, padding.side) : undefined
       const width = flat.length / places.length
       for (const [row, place] of places.entries()) {
-        result[place] = Float64Array.from(flat.subarray(row * width, (row + 1) * width) as Float32Array)
+        const [start, end] = spans?.[row] ?? [row * width, (row + 1) * width]
+        result[place] = Float64Array.from(flat.subarray(start, end) as Float32Array)
       }
       done += places.length
       await setImmediate()
@@ -72,6 +76,21 @@ export async function logitsOf(
     model.train(wasTraining)
   }
   return result
+}
+
+/** Where the logits of each text's tokens lie: rows without padding, or padded in front. */
+function tokenSpans(
+  { config }: TokenClassifier,
+  lengths: readonly number[],
+  size: number,
+  side: PadOptions['side'],
+): [start: number, end: number][] {
+  const labels = config.labels.length
+  let end = 0
+  return lengths.map((length, text) => {
+    end = side === 'right' ? end + length * labels : ((text + 1) * size) / lengths.length
+    return [end - length * labels, end]
+  })
 }
 
 /** Places of the texts of each batch. Longest first: what does not fit into memory shows at once. */

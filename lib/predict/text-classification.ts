@@ -1,12 +1,17 @@
 import { BidoraError } from '../errors.ts'
 import { argmax, sigmoid, softmax } from './scores.ts'
+import type { PredictedEntity } from './token-classification.ts'
 
 /** A label with its score, all scores by label; the number alone for regression; all labels for multi-label. */
 export interface Prediction {
   /** The likeliest label (single-label). */
   label?: string
-  /** Every label that is more likely than not (multi-label). */
+  /** Every label that is more likely than not (multi-label); the label of each token (token classification). */
   labels?: string[]
+  /** The words of a text, or those that were given (token classification). */
+  tokens?: string[]
+  /** What the labels mark, where they mark entities (token classification). */
+  entities?: PredictedEntity[]
   /** Probability of `label`, or the predicted number (regression). */
   score?: number
   /** Probability of each label. */

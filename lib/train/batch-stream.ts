@@ -21,6 +21,8 @@ export interface BatchStreamOptions {
   readonly seed: number
   /** Keeps streams of one seed apart: `lower`, `upper`. */
   readonly name: string
+  /** Every epoch goes in the order of the places; default false. */
+  readonly inOrder?: boolean
 }
 
 /** Batches without end: every epoch goes over all places once, in an order of its own. One batch of it may be smaller. */
@@ -72,7 +74,11 @@ export class BatchStream {
   }
 
   #order(epoch: number): number[][] {
-    const { places, batchSize, window, seed, name } = this.#options
+    const { places, batchSize, window, seed, name, inOrder = false } = this.#options
+    if (inOrder) {
+      const count = Math.ceil(places.length / batchSize)
+      return Array.from({ length: count }, (_, batch) => places.slice(batch * batchSize, (batch + 1) * batchSize))
+    }
     const groups = groupByLength(this.#lengths, {
       batchSize,
       window,

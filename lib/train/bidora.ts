@@ -47,6 +47,7 @@ export async function trainBidora(training: Training): Promise<void> {
         lowerParameters: lower.parameters,
         upperParameters: upper.parameters,
         upperNames: upper.names,
+        freshMasks: settings.compat === 'official',
       }
       const moves = { updateLower: lower.update, updateUpper: upper.update, hypergradient, ...markLower }
       await training.phase({ ...plan, round: batches => takeRound(problem, batches, moves) })

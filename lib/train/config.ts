@@ -2,7 +2,7 @@
  * Every setting of the library, declared once. Types, command line flags, `--help`, the saved JSON and the README's
  * table derive from this table; `settings.ts` checks what a user gives against it.
  */
-import { BASELINE_FIELDS } from './baseline-config.ts'
+import { ALLOCATION_FIELDS, BASELINE_FIELDS } from './baseline-config.ts'
 import { BEST_METRICS } from './best.ts'
 import {
   boolean,
@@ -22,71 +22,84 @@ import { SEARCH_FIELDS, SEARCHED, TWO_LEVELS } from './search-config.ts'
 
 const ADAPTED = ['bidora', 'dora', 'lora', 'rslora'] as const
 const DECOMPOSED = ['bidora', 'dora'] as const
+/** What the authors' code does not read. */
+const PUBLISHED = { compat: ['none'] } as const
 const NO_FLOAT16 = { float16: 'its losses would have to be scaled' } as const
 
 /** Settings of the model itself, given when it is made (`BiDoRA.fromPretrained`). */
 export const MODEL_FIELDS = {
   task: choice({
-    values: ['text-classification'],
-    later: ['token-classification', 'text-generation'],
+    values: ['text-classification', 'token-classification'],
+    later: ['text-generation'],
     default: 'text-classification',
     doc: 'What the model is tuned to do.',
   }),
   problemType: choice({
     values: ['single-label', 'regression', 'multi-label'],
+    readWith: { task: ['text-classification'] },
     default: 'single-label',
     doc: 'One label a text, a number, or any number of labels.',
   }),
   labels: list({ defaultText: 'found in the training rows', doc: 'Names of the labels, in order.' }),
   method: choice({
     values: METHODS,
-    later: ['adapter'],
     default: 'bidora',
     doc: 'How the model is tuned.',
   }),
+  compat: choice({
+    methods: ['bidora'],
+    values: ['none', 'official'],
+    default: 'none',
+    doc: "BiDoRA as published, or as its authors' code runs it: square weights transposed, the whole model trained, no scale, columns normalised, a start with deviation 1, no shuffling, fresh dropout masks in the hypergradient, another AdamW.",
+  }),
   rank: integer({
-    methods: [...ADAPTED, 'vera'],
+    methods: [...ADAPTED, 'adalora', 'vera'],
     default: 8,
     defaults: { vera: 256 },
     min: 1,
-    doc: 'Rank of the low-rank factors.',
+    doc: 'Rank of the low-rank factors; for adalora the mean rank that is left in the end.',
   }),
   loraAlpha: number({
-    methods: ADAPTED,
+    readWith: PUBLISHED,
+    methods: [...ADAPTED, 'adalora'],
     default: 16,
     min: 0,
     above: true,
-    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank).',
+    doc: 'Scale of the low-rank product: scaling = loraAlpha / rank, for rslora loraAlpha / sqrt(rank), for adalora loraAlpha / initialRank.',
   }),
   loraDropout: number({
-    methods: [...ADAPTED, 'vera'],
+    methods: [...ADAPTED, 'adalora', 'vera'],
     default: 0,
     min: 0,
     max: 0.99,
     doc: 'Dropout on the input of the low-rank product.',
   }),
   targetModules: list({
-    methods: [...ADAPTED, 'vera', 'fourierft'],
+    methods: [...ADAPTED, 'adalora', 'vera', 'fourierft'],
     defaultText: 'those of PEFT for the model (BERT: query,value; GPT-2: c_attn)',
     doc: 'Names of the linear layers that are adapted.',
   }),
   rankPattern: pattern({
+    readWith: PUBLISHED,
     methods: ADAPTED,
     defaultText: 'none',
     doc: "Other ranks for some layers, by regular expressions for the end of their path (PEFT's rank_pattern).",
   }),
   alphaPattern: pattern({
+    readWith: PUBLISHED,
     methods: ADAPTED,
     defaultText: 'none',
     doc: "The same for loraAlpha (PEFT's alpha_pattern).",
   }),
   magnitudeAxis: choice({
+    readWith: PUBLISHED,
     methods: DECOMPOSED,
     values: ['out', 'in'],
     default: 'out',
     doc: 'One magnitude per output (as DoRA and PEFT) or per input (the letter of the BiDoRA paper).',
   }),
   detachNorm: boolean({
+    readWith: PUBLISHED,
     methods: DECOMPOSED,
     default: false,
     defaults: { dora: true },
@@ -116,6 +129,7 @@ export const MODEL_FIELDS = {
 /** Settings of one training, given to `fit`. */
 export const FIT_FIELDS = {
   ...SEARCH_FIELDS,
+  ...ALLOCATION_FIELDS,
   retrainSteps: integer({
     readWith: { retrain: [true] },
     min: 1,
@@ -131,7 +145,7 @@ export const FIT_FIELDS = {
   }),
   retrainLearningRate: number({
     default: 2e-3,
-    defaults: { vera: 1e-2, fourierft: 5e-2, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
+    defaults: { adalora: 2e-2, vera: 5e-2, fourierft: 1e-1, adapter: 3e-3, bitfit: 1e-3, full: 5e-5, head: 1e-2 },
     min: 0,
     doc: 'Learning rate of the training on all examples (also: learningRate).',
   }),
@@ -307,6 +321,12 @@ export const SHARED_FIELDS = {
     doc: 'A named set of settings (README of train); settings given beside it win.',
   }),
   maxLength: integer({ default: 128, min: 2, doc: 'Longest text in tokens; longer ones are cut and counted.' }),
+  stride: integer({
+    readWith: { task: ['token-classification'] },
+    min: 0,
+    defaultText: 'a quarter of maxLength',
+    doc: 'Tokens that the windows share in which longer sentences are read: nothing of them is cut.',
+  }),
   seed: integer({ default: 0, min: 0, doc: 'Seed of start values, order, split and dropout.' }),
 } as const
 

@@ -1,62 +1,21 @@
-import { taskMetrics } from '../metrics/index.ts'
-import { argmax, logitsOf, logSumExp, type ProblemType, softplus } from '../predict/index.ts'
-import type { Row, Target } from './rows.ts'
+import type { Row } from './rows.ts'
+import type { ScoreOptions } from './task.ts'
 import type { TunableModel } from './tunable-model.ts'
 import type { Metrics } from './types.ts'
 
-export interface EvaluateOptions {
-  readonly batchSize: number
-  readonly shouldStop?: (() => boolean) | undefined
-}
-
 /**
- * Loss and scores of a model on rows: no gradients, no dropout, products in the model's precision. The loss is the mean
- * over rows, in float64, without weights of classes or smoothing.
+ * Loss and scores of a model on rows, by its task: no gradients, no dropout, products in the model's precision. The loss is
+ * the mean over rows (over labelled words, of tokens), in float64, without weights of classes or smoothing.
  *
  * @throws AbortError when stopped
  */
-export async function evaluateRows(
-  model: TunableModel,
-  rows: readonly Row[],
-  options: EvaluateOptions,
-): Promise<Metrics> {
-  const { problemType } = model.settings
-  const logits = await logitsOf(
-    model.classifier,
-    rows.map(row => row.encoded),
-    { ...options, padding: model.tokenizer.padding(), precision: model.precision },
-  )
-  const targets = rows.map(row => row.target)
-  const losses = logits.map((row, index) => lossOf(row, targets[index]!, problemType))
-  const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length
-  const scores = taskMetrics(predictedOf(logits, problemType), targets as number[], {
-    problemType,
-    labels: model.labels?.labels,
-  })
-  return { ...(scores as Metrics), loss }
+export async function evaluateRows(model: TunableModel, rows: readonly Row[], options: ScoreOptions): Promise<Metrics> {
+  const { evaluate } = await model.task.scores()
+  return evaluate(model, rows, options)
 }
 
 /** Names of the scores that `evaluateRows` gives for a model. */
-export function scoreNames({ settings, labels }: TunableModel): string[] {
-  const { problemType } = settings
-  const target = problemType === 'multi-label' ? labels!.labels.map(() => 1) : 0
-  const scores = taskMetrics([target, target] as number[], [target, target] as number[], {
-    problemType,
-    labels: labels?.labels,
-  })
-  return ['loss', ...Object.keys(scores)]
-}
-
-/** The loss of one row, as `classificationLoss` has it for a batch. */
-function lossOf(logits: Float64Array, target: Target, problemType: ProblemType): number {
-  if (problemType === 'single-label') return logSumExp(logits) - logits[target as number]!
-  if (problemType === 'regression') return (logits[0]! - (target as number)) ** 2
-  const terms = (target as readonly number[]).map((wanted, index) => softplus(logits[index]!) - wanted * logits[index]!)
-  return terms.reduce((sum, term) => sum + term, 0) / terms.length
-}
-
-function predictedOf(logits: readonly Float64Array[], problemType: ProblemType): number[] | number[][] {
-  if (problemType === 'single-label') return logits.map(argmax)
-  if (problemType === 'regression') return logits.map(row => row[0]!)
-  return logits.map(row => Array.from(row, logit => (logit > 0 ? 1 : 0)))
+export async function scoreNames(model: TunableModel): Promise<string[]> {
+  const { names } = await model.task.scores()
+  return names(model)
 }

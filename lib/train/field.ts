@@ -2,7 +2,19 @@
  * One setting: its type, default, range, sentence and readers. Everything that speaks of settings (types, flags,
  * `--help`, saved JSON, README table) is derived from the table of these in `config.ts`.
  */
-export const METHODS = ['bidora', 'dora', 'lora', 'rslora', 'vera', 'fourierft', 'full', 'bitfit', 'head'] as const
+export const METHODS = [
+  'bidora',
+  'dora',
+  'lora',
+  'rslora',
+  'adalora',
+  'vera',
+  'fourierft',
+  'adapter',
+  'full',
+  'bitfit',
+  'head',
+] as const
 
 /** How a model is tuned. */
 export type Method = (typeof METHODS)[number]

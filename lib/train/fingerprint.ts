@@ -3,7 +3,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } fr
 import { join } from 'node:path'
 import { ConfigError } from '../errors.ts'
 import { FIELDS, type FieldName, type Settings } from './config.ts'
-import type { Example } from './types.ts'
+import type { AnyExample } from './types.ts'
 
 /** What a run was made of, so that it is only resumed with the same. */
 export interface Fingerprint {
@@ -19,7 +19,7 @@ export interface Fingerprint {
 export function fingerprintOf(
   settings: Settings,
   labels: readonly string[],
-  data: { examples: readonly Example[]; validation: readonly Example[]; base: string },
+  data: { examples: readonly AnyExample[]; validation: readonly AnyExample[]; base: string },
 ): Fingerprint {
   const names = (Object.keys(FIELDS) as FieldName[]).filter(name => !('free' in FIELDS[name]))
   return {
@@ -63,10 +63,13 @@ export function checkFingerprint(saved: Fingerprint, now: Fingerprint, checkpoin
   )
 }
 
-/** SHA-256 of examples: texts, pairs and labels in their order. */
-export function hashExamples(examples: readonly Example[]): string {
+/** SHA-256 of examples: texts, pairs and labels, or whatever other examples hold, in their order. */
+export function hashExamples(examples: readonly AnyExample[]): string {
   const hash = createHash('sha256')
-  for (const { text, pair, label } of examples) hash.update(JSON.stringify([text, pair ?? null, label]) + '\n')
+  for (const example of examples) {
+    const parts = 'text' in example ? [example.text, example.pair ?? null, example.label] : example
+    hash.update(JSON.stringify(parts) + '\n')
+  }
   return hash.digest('hex')
 }
 

@@ -1,4 +1,3 @@
-import { collectExamples } from '../data/examples.ts'
 import { AbortError, ConfigError } from '../errors.ts'
 import { useGradientCheckpointing } from '../models/index.ts'
 import { cuda, manualSeed } from '../tensor/index.ts'
@@ -10,12 +9,14 @@ import { fingerprintOf } from './fingerprint.ts'
 import { centreNewHead } from './head-start.ts'
 import { peakBytes } from './memory.ts'
 import { type Objective, objectiveOf } from './objective.ts'
-import { countTruncated, encodeExamples, type Row } from './rows.ts'
+import { countTruncated, type Row } from './rows.ts'
 import { Run } from './run.ts'
 import { openRunFiles } from './run-files.ts'
+import { taskOf } from './tasks.ts'
+import { refuseWithoutTokens } from './token-classification.ts'
 import { Training } from './training.ts'
 import type { TunableModel } from './tunable-model.ts'
-import type { Example, FitHooks, FitReport, Metrics } from './types.ts'
+import type { AnyExample, FitHooks, FitReport, Metrics } from './types.ts'
 
 /** What one training is made of. */
 export interface FitInput {
@@ -30,9 +31,9 @@ export interface FitInput {
 
 /** Examples that were checked and limited. */
 export interface FitData {
-  readonly examples: readonly Example[]
-  readonly validation: readonly Example[] | undefined
-  readonly test: readonly Example[] | undefined
+  readonly examples: readonly AnyExample[]
+  readonly validation: readonly AnyExample[] | undefined
+  readonly test: readonly AnyExample[] | undefined
 }
 
 /**
@@ -42,14 +43,16 @@ export interface FitData {
  */
 export async function collectData(
   given: {
-    examples: readonly Example[]
-    validation?: readonly Example[] | undefined
-    test?: readonly Example[] | undefined
+    examples: readonly AnyExample[]
+    validation?: readonly AnyExample[] | undefined
+    test?: readonly AnyExample[] | undefined
   },
-  { limitTrain, limitEval, problemType }: Settings,
+  settings: Settings,
 ): Promise<FitData> {
-  const collect = (rows: readonly Example[], where: string, limit: number | undefined) =>
-    collectExamples(rows.slice(0, limit), { problemType, where })
+  const { limitTrain, limitEval, problemType } = settings
+  const task = taskOf(settings)
+  const collect = (rows: readonly AnyExample[], where: string, limit: number | undefined) =>
+    task.collect(rows.slice(0, limit), { problemType, where })
   return {
     examples: await collect(given.examples, 'examples', limitTrain),
     validation: given.validation && (await collect(given.validation, 'validation', limitEval)),
@@ -69,15 +72,18 @@ export async function fitModel({
   const began = performance.now()
   if (model.device.startsWith('cuda')) cuda.resetPeakMemory(model.device)
   const shouldStop = hooks.shouldStop ?? (() => false)
-  const context = { tokenizer: model.tokenizer, maxLength: settings.maxLength, shouldStop }
-  const encode = (examples: readonly Example[], where: string) => encodeExamples(examples, model.labels, where, context)
+  const { tokenizer, maxLength, stride } = model
+  const context = { tokenizer, maxLength, stride, shouldStop }
+  const encode = (examples: readonly AnyExample[], where: string) =>
+    model.task.encode(examples, model.labels, where, context)
   const rows = await encode(data.examples, 'examples')
+  refuseWithoutTokens(rows, 'examples')
   const validation = data.validation && (await encode(data.validation, 'validation'))
   const test = data.test && (await encode(data.test, 'test'))
   const evaluate = (part: readonly Row[]) =>
     evaluateRows(model, part, { batchSize: settings.evalBatchSize, shouldStop })
 
-  checkBest(settings, model, data)
+  await checkBest(settings, model, data)
   const objective = objectiveOf(settings, rows, model.labels)
   const { output } = settings
   const labels = model.labels?.labels ?? []
@@ -163,14 +169,18 @@ async function train(model: TunableModel, { settings, rows, run, objective }: Tr
 }
 
 /** What `loadBest` and `patience` need of examples and labels. */
-function checkBest({ loadBest, patience, bestMetric }: Settings, model: TunableModel, { validation }: FitData): void {
+async function checkBest(
+  { loadBest, patience, bestMetric }: Settings,
+  model: TunableModel,
+  { validation }: FitData,
+): Promise<void> {
   if (!loadBest && patience === undefined) return
   const refuse = (key: string, sentence: string): never => {
     throw new ConfigError('CONFIG_TOGETHER', `fit: ${sentence}`, { key })
   }
   const key = loadBest ? 'loadBest' : 'patience'
   if (!validation) refuse(key, `${key} goes by validation examples, and there are none; give them, or remove ${key}`)
-  const names = scoreNames(model)
+  const names = await scoreNames(model)
   if (!names.includes(bestMetric))
     refuse('bestMetric', `bestMetric must be a score of this task (${names.join(', ')}), got '${bestMetric}'`)
 }

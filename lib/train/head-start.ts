@@ -16,7 +16,7 @@ const OUTPUT_BIAS = /^classifier\.(outProj\.)?bias$/
  * stays as it is.
  */
 export function centreNewHead({ classifier, settings }: TunableModel, rows: readonly Row[]): void {
-  if (settings.problemType !== 'regression') return
+  if (settings.problemType !== 'regression' || settings.compat === 'official') return
   const [name, bias] = classifier.namedParameters().find(([path]) => OUTPUT_BIAS.test(path)) ?? []
   if (name === undefined || bias === undefined || !classifier.origin?.created.includes(toDiskName(name))) return
   scope(() => {

@@ -15,6 +15,8 @@ export interface LevelOptions {
   readonly clip: number
   readonly betas: readonly [number, number]
   readonly eps: number
+  /** As in `AdamWOptions`. */
+  readonly form?: 'torch' | 'transformers'
   /** Whether the gradients of the last step are kept for whoever asks for `lastStep`. */
   readonly keepsGradients?: boolean
 }
@@ -44,7 +46,16 @@ export class Level {
   /** The step whose rate holds while the level is to be rolled back. */
   #heldAt: number | undefined
 
-  constructor({ parameters, schedule, decayOf, clip, betas, eps, keepsGradients = false }: LevelOptions) {
+  constructor({
+    parameters,
+    schedule,
+    decayOf,
+    clip,
+    betas,
+    eps,
+    form = 'torch',
+    keepsGradients = false,
+  }: LevelOptions) {
     const byDecay = new Map<number, NamedParameter[]>()
     for (const named of parameters) {
       const decay = decayOf(named[1])
@@ -62,7 +73,7 @@ export class Level {
         learningRate: schedule.learningRate,
         weightDecay,
       })),
-      { betas, eps },
+      { betas, eps, form },
     )
   }
 

@@ -14,6 +14,8 @@ import { loadModel } from '../models/index.ts'
 import { Tokenizer } from '../text/index.ts'
 import type { ModelSettings } from './config.ts'
 import { modelSettings } from './settings.ts'
+import { taskOf } from './tasks.ts'
+import { tokenClassification } from './token-classification.ts'
 import { TunableModel } from './tunable-model.ts'
 import { givenOf } from './tuning.ts'
 import type { LoadOptions } from './types.ts'
@@ -44,10 +46,11 @@ export async function loadTuned(folder: string, options: LoadOptions & { device:
 async function loadAdapted(folder: string, options: LoadOptions & { device: string }): Promise<LoadedModel> {
   const config = readAdapterConfig(folder)
   const base = baseOf(folder, config, options.base)
-  const { problemType, labels } = outputsOf(folder, config, base)
+  const { task, problemType, labels } = outputsOf(folder, config, base)
   const settings = settingsOf(config.settings, {
     ...options,
     dtype: dtypeOf(options, config.extra),
+    task,
     problemType,
     labels,
     extra: config.extra,
@@ -56,6 +59,7 @@ async function loadAdapted(folder: string, options: LoadOptions & { device: stri
     modelDir: base,
   })
   const classifier = loadModel(base, {
+    task: taskOf(settings).head,
     head: 'new',
     problemType,
     ...(labels ? { labels } : {}),
@@ -78,14 +82,16 @@ async function loadWhole(folder: string, options: LoadOptions & { device: string
   const json = readJsonObject(join(folder, 'config.json'))
   const extra = isJsonObject(json.bidora) ? json.bidora : {}
   const tokenizer = await Tokenizer.fromDir(folder)
+  const task = isNamed(json.architectures, /ForTokenClassification$/) ? 'token-classification' : 'text-classification'
   const classifier = loadModel(folder, {
+    task,
     head: 'checkpoint',
     dtype: options.dtype ?? 'float32',
     device: options.device,
   })
   const { problemType } = classifier.config
   const labels = problemType === 'regression' ? undefined : labelSet(classifier.config.labels)
-  const settings = settingsOf({ method: 'full' }, { ...options, problemType, labels: labels?.labels, extra })
+  const settings = settingsOf({ method: 'full' }, { ...options, task, problemType, labels: labels?.labels, extra })
   prepareModel(classifier, { method: 'full' })
   const model = new TunableModel({ classifier, tokenizer, settings, tuning: { method: 'full' }, labels })
   model.precision = precisionOf(settings, extra)
@@ -114,17 +120,24 @@ function outputsOf(
   folder: string,
   config: AdapterConfig,
   base: string,
-): { problemType: ProblemType; labels: readonly string[] | undefined } {
+): { task: ModelSettings['task']; problemType: ProblemType; labels: readonly string[] | undefined } {
   const { problemType, labels } = config.extra
-  if (problemType === 'regression') return { problemType, labels: undefined }
-  if ((problemType === 'single-label' || problemType === 'multi-label') && Array.isArray(labels)) {
-    return { problemType, labels: labels.map(String) }
+  const isTagging = config.extra.task === 'token-classification' || config.taskType === tokenClassification.peftType
+  const task = isTagging ? 'token-classification' : 'text-classification'
+  if (problemType === 'regression') return { task, problemType, labels: undefined }
+  if ((isTagging || problemType === 'single-label' || problemType === 'multi-label') && Array.isArray(labels)) {
+    return {
+      task,
+      problemType: problemType === 'multi-label' ? problemType : 'single-label',
+      labels: labels.map(String),
+    }
   }
   const count = headWidth(folder)
-  if (count === 1) return { problemType: 'regression', labels: undefined }
+  if (count === 1 && !isTagging) return { task, problemType: 'regression', labels: undefined }
   const named = readJsonObject(join(base, 'config.json')).id2label
   const names = isJsonObject(named) ? Object.values(named).map(String) : []
   return {
+    task,
     problemType: 'single-label',
     labels: names.length === count ? names : Array.from({ length: count }, (_, index) => `LABEL_${index}`),
   }
@@ -149,7 +162,12 @@ function dtypeOf(options: LoadOptions, saved: JsonObject): 'float32' | 'float64'
   return options.dtype ?? (saved.dtype === 'float64' ? 'float64' : 'float32')
 }
 
+function isNamed(names: unknown, pattern: RegExp): boolean {
+  return Array.isArray(names) && names.some(name => pattern.test(String(name)))
+}
+
 interface Saved extends LoadOptions {
+  readonly task: ModelSettings['task']
   readonly problemType: ProblemType
   readonly labels: readonly string[] | undefined
   readonly extra: JsonObject
@@ -157,8 +175,10 @@ interface Saved extends LoadOptions {
 
 function settingsOf(
   tuning: TuningSettings,
-  { problemType, labels, extra, dtype, threads, device }: Saved,
+  { task, problemType, labels, extra, dtype, threads, device }: Saved,
 ): ModelSettings {
   const maxLength = typeof extra.maxLength === 'number' ? extra.maxLength : undefined
-  return modelSettings({ ...givenOf(tuning), problemType, labels, maxLength, dtype, threads, device }).settings
+  const stride = typeof extra.stride === 'number' ? extra.stride : undefined
+  const own = task === 'token-classification' ? { stride } : { problemType }
+  return modelSettings({ task, ...givenOf(tuning), ...own, labels, maxLength, dtype, threads, device }).settings
 }

@@ -6,10 +6,12 @@ const NAMES: Readonly<Record<string, string>> = {
   dora: 'DoRA',
   lora: 'LoRA',
   rslora: 'rsLoRA',
+  adalora: 'AdaLoRA',
   vera: 'VeRA',
   fourierft: 'FourierFT',
   full: 'full fine-tuning',
   bitfit: 'BitFit',
+  adapter: 'bottleneck adapters',
   head: 'a new head',
 }
 
@@ -21,10 +23,12 @@ export function modelCard(
   kind: 'adapter' | 'merged',
 ): string {
   const { method, problemType, task } = model.settings
+  const { title, autoModel } = model.task
   const labels = model.labels
     ? `Labels: ${model.labels.labels.map(label => `\`${label}\``).join(', ')}.`
     : 'It gives one number for each text.'
-  const intro = `Text classification (${problemType}), tuned with ${NAMES[method]} by bidora-torch from \`${base}\`. ${labels}`
+  const kindOf = task === 'token-classification' ? '' : ` (${problemType})`
+  const intro = `${title}${kindOf}, tuned with ${NAMES[method]} by bidora-torch from \`${base}\`. ${labels}`
   return [
     '---',
     ...(kind === 'adapter' && isPeft(model) ? ['library_name: peft'] : []),
@@ -47,7 +51,7 @@ export function modelCard(
     "const [first] = await model.predict(['a text'])",
     '```',
     ...(kind === 'merged'
-      ? ['', 'Without bidora-torch: a plain Hugging Face checkpoint, loaded by `AutoModelForSequenceClassification`.']
+      ? ['', `Without bidora-torch: a plain Hugging Face checkpoint, loaded by \`${autoModel}\`.`]
       : []),
     '',
   ].join('\n')
@@ -55,7 +59,11 @@ export function modelCard(
 
 /** Whether PEFT can read the adapter. */
 function isPeft({ tuning }: TunableModel): boolean {
-  return 'targetModules' in tuning && !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  return (
+    'targetModules' in tuning &&
+    !('compat' in tuning && tuning.compat === 'official') &&
+    !('magnitudeAxis' in tuning && tuning.magnitudeAxis === 'in')
+  )
 }
 
 function reportLines({ metrics, parameters, steps, seed, time }: FitReport): string[] {

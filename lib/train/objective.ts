@@ -19,7 +19,7 @@ export interface ObjectiveOptions {
 /**
  * The loss that is trained on, at both levels; evaluations know nothing of its weights:
  *
- *     single-label   sum_i w_i l_i / sum_i w_i,  w_i the weight of example i's class,
+ *     single-label   sum_i w_i l_i / sum_i w_i,  i over texts or over labelled words, w_i the weight of i's class,
  *                    l_i = (1 - s) (-log p_i[class i]) + s / classes * sum_c (w_c / w_i) (-log p_i[c])
  *                    (torch's cross_entropy with weight and label_smoothing)
  *     multi-label    mean of binary cross-entropies, a positive target weighted (torch's pos_weight), targets moved to
@@ -53,8 +53,8 @@ export class Objective {
   /** What the loss of these examples is divided by: their weights' sum. A large batch's loss is that of its parts in this proportion. */
   weightOf(rows: readonly Row[]): number {
     const { weights } = this
-    if (!weights || this.#problemType !== 'single-label') return rows.length
-    return rows.reduce((sum, { target }) => sum + weights[target as number]!, 0)
+    if (this.#problemType !== 'single-label') return rows.length
+    return rows.reduce((sum, row) => sum + classesOf(row).reduce((part, label) => part + (weights?.[label] ?? 1), 0), 0)
   }
 
   dispose(): void {
@@ -96,12 +96,19 @@ export function objectiveOf(
 
 /** A class without examples, or a label that every example has, has weight 1. */
 function balanced(problemType: ProblemType, rows: readonly Row[], classes: number): number[] {
-  const has = ({ target }: Row, label: number) =>
-    problemType === 'single-label' ? target === label : (target as readonly number[])[label] === 1
+  if (problemType === 'single-label') {
+    const found = rows.flatMap(classesOf)
+    const counts = new Array<number>(classes).fill(0)
+    for (const label of found) counts[label]!++
+    return counts.map(count => (count === 0 ? 1 : found.length / (classes * count)))
+  }
   return Array.from({ length: classes }, (_, label) => {
-    const count = rows.filter(row => has(row, label)).length
-    if (count === 0) return 1
-    if (problemType === 'single-label') return rows.length / (classes * count)
-    return count === rows.length ? 1 : (rows.length - count) / count
+    const count = rows.filter(({ target }) => (target as readonly number[])[label] === 1).length
+    return count === 0 || count === rows.length ? 1 : (rows.length - count) / count
   })
+}
+
+/** The classes of a row that the loss sees: one of a text, one of each labelled word of a sentence. */
+function classesOf({ target, classes }: Row): readonly number[] {
+  return classes ?? [target as number]
 }

@@ -2,7 +2,7 @@ import { grad } from '../autograd/index.ts'
 import { weightedSum } from '../bilevel/accumulation.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { NamedParameter } from './level.ts'
-import type { StepBatch } from './plan.ts'
+import type { PhaseMemory, StepBatch } from './plan.ts'
 import type { Training } from './training.ts'
 import type { LevelBatch } from './tunable-model.ts'
 
@@ -17,12 +17,24 @@ export interface OneLevel {
   readonly weightDecay?: number
   /** As in `PhasePlan`. */
   readonly laterSteps?: number
+  readonly memory?: PhaseMemory
+  /** What the method does after an optimiser step, counted from 1, with the gradients as they were clipped. */
+  readonly afterStep?: (step: number, gradientOf: (parameter: Tensor) => Tensor | null | undefined) => void
 }
 
 /** Plain training: one loss, one optimiser, all examples. The retraining of BiDoRA, and the whole of every other method. */
 export async function trainOneLevel(
   training: Training,
-  { phase, part = 0, parameters, loss = batch => training.loss(batch), weightDecay, laterSteps = 0 }: OneLevel,
+  {
+    phase,
+    part = 0,
+    parameters,
+    loss = batch => training.loss(batch),
+    weightDecay,
+    laterSteps = 0,
+    memory,
+    afterStep,
+  }: OneLevel,
 ): Promise<void> {
   const steps = training.retrainSteps
   const level = training.level(parameters, { learningRate: training.settings.retrainLearningRate, steps, weightDecay })
@@ -32,11 +44,13 @@ export async function trainOneLevel(
     steps,
     stepsPerRound: 1,
     laterSteps,
+    ...(memory ? { memory } : {}),
     levels: { lower: level },
     streams: { lower: training.stream(part === 0 ? 'all' : `all ${part + 1}`, training.allPlaces()) },
     round({ lowerBatches: [batch] }) {
       const { value, gradients } = lossGradients(loss, batch!, level.parameters)
       level.update(gradients)
+      afterStep?.(level.steps, parameter => gradients[level.parameters.indexOf(parameter)])
       return { lowerLoss: value }
     },
   })

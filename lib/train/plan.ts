@@ -1,3 +1,4 @@
+import type { Tensor } from '../tensor/index.ts'
 import type { BatchStream } from './batch-stream.ts'
 import type { Level, NamedParameter } from './level.ts'
 import type { Accumulable, RoundBatches } from '../bilevel/index.ts'
@@ -8,6 +9,13 @@ import type { Phase } from './types.ts'
 
 /** Examples of one optimiser step as tensors, in parts where its gradient is accumulated. */
 export type StepBatch = Accumulable<LevelBatch>
+
+/** What a method remembers from step to step beside parameters and optimisers: checkpoints hold it. */
+export interface PhaseMemory {
+  tensors(): Readonly<Record<string, Tensor>>
+  /** Takes over copies of what `tensors` gave. */
+  load(tensors: Readonly<Record<string, Tensor>>, copy: (tensor: Tensor) => Tensor): void
+}
 
 /** One phase of a training, as plain data for the loop. */
 export interface PhasePlan {
@@ -26,6 +34,7 @@ export interface PhasePlan {
   readonly laterSteps: number
   readonly levels: { readonly lower: Level; readonly upper?: Level }
   readonly streams: { readonly lower: BatchStream; readonly upper?: BatchStream }
+  readonly memory?: PhaseMemory
   /** The steps themselves, on batches that were made for them. */
   round(batches: RoundBatches<LevelBatch, LevelBatch>): StepLosses
   /**

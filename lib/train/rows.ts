@@ -11,11 +11,15 @@ export type Target = number | readonly number[]
 export interface Row {
   readonly encoded: EncodedIds
   readonly target: Target
+  /** The classes that the loss sees, where they are not the target itself: those of words that have tokens. */
+  readonly classes?: readonly number[]
 }
 
 export interface EncodeContext {
   readonly tokenizer: Tokenizer
   readonly maxLength: number
+  /** Tokens that two windows of a long sentence share. */
+  readonly stride: number
   readonly shouldStop: () => boolean
 }
 

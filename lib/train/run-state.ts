@@ -1,3 +1,4 @@
+import { to } from '../ops/index.ts'
 import type { OptimizerState } from '../optim/index.ts'
 import { getRngState, setRngState, type Tensor } from '../tensor/index.ts'
 import type { StreamState } from './batch-stream.ts'
@@ -65,7 +66,7 @@ export function savedState({ learner, plan, window, ...rest }: Snapshot): RunSta
   }
 }
 
-/** Everything that is a tensor: trainable parameters of every level, the points remembered, optimiser states. */
+/** Everything that is a tensor: trainable parameters of every level, the points remembered, optimiser states, what the method remembers. */
 export function savedTensors(learner: Learner, plan: PhasePlan): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
   for (const [name, parameter] of learner.trainable) tensors.set(`parameters.${name}`, parameter)
@@ -73,6 +74,7 @@ export function savedTensors(learner: Learner, plan: PhasePlan): Map<string, Ten
   for (const [name, level] of Object.entries(plan.levels)) {
     for (const [key, tensor] of Object.entries(level.state().tensors)) tensors.set(`${name}.${key}`, tensor)
   }
+  for (const [key, tensor] of Object.entries(plan.memory?.tensors() ?? {})) tensors.set(`memory.${key}`, tensor)
   return tensors
 }
 
@@ -88,17 +90,25 @@ export function restoreState(
   plan: PhasePlan,
   window: LossWindow,
 ): void {
-  learner.points.load(tensors, state.points, plan.levels.lower.parameters[0]!.device)
+  const { device } = plan.levels.lower.parameters[0]!
+  learner.points.load(tensors, state.points, device)
+  plan.memory?.load(Object.fromEntries(ownOf('memory', tensors)), tensor => to(tensor, { device, copy: true }))
   for (const [name, level] of Object.entries(plan.levels)) {
-    const own = [...tensors].filter(([key]) => key.startsWith(`${name}.`))
     level.load({
-      tensors: Object.fromEntries(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor])),
+      tensors: Object.fromEntries(ownOf(name, tensors)),
       numbers: state.levels[name] ?? {},
     })
   }
   for (const [name, stream] of Object.entries(plan.streams)) stream.load(state.streams[name]!)
   window.load(state.window)
   for (const [device, random] of Object.entries(state.random)) setRngState(Buffer.from(random, 'base64'), device)
+}
+
+/** What a checkpoint holds under a name, without it. */
+function ownOf(name: string, tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] {
+  return [...tensors].flatMap(([key, tensor]) =>
+    key.startsWith(`${name}.`) ? [[key.slice(name.length + 1), tensor] as [string, Tensor]] : [],
+  )
 }
 
 function devicesOf(plan: PhasePlan): string[] {

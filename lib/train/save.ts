@@ -22,10 +22,11 @@ export interface SaveContext {
 }
 
 /** What is saved beside the tensors under the key `bidora`, and read by `load.ts`. */
-function extraOf({ settings, labels, maxLength, precision }: TunableModel): JsonObject {
+function extraOf({ settings, labels, maxLength, stride, precision }: TunableModel): JsonObject {
   const { task, problemType, method, dtype } = settings
   const narrow = precision === 'float32' ? {} : { precision }
-  return { task, problemType, labels: labels ? [...labels.labels] : null, maxLength, method, dtype, ...narrow }
+  const own = task === 'token-classification' ? { stride } : { problemType }
+  return { task, ...own, labels: labels ? [...labels.labels] : null, maxLength, method, dtype, ...narrow }
 }
 
 /**
@@ -40,7 +41,12 @@ export async function saveTuned(folder: string, { model, base, report }: SaveCon
     if (model.settings.method === 'full') {
       saveCheckpoint(aside, model)
     } else {
-      saveAdapter(aside, model.classifier, { settings: model.tuning, base: resolve(base), extra: extraOf(model) })
+      saveAdapter(aside, model.classifier, {
+        settings: model.tuning,
+        base: resolve(base),
+        taskType: model.task.peftType,
+        extra: extraOf(model),
+      })
     }
     await writeRest(aside, modelCard(model, base, report, 'adapter'), model)
   })
@@ -70,7 +76,12 @@ export async function mergeTuned(
     } finally {
       merge?.undo()
     }
-    const written = loadModel(aside, { dtype: model.settings.dtype, device: model.device, copy: true })
+    const written = loadModel(aside, {
+      task: model.task.head,
+      dtype: model.settings.dtype,
+      device: model.device,
+      copy: true,
+    })
     const merged = await logitsOf(written, probe, options).finally(() => written.dispose())
     const maxRelativeError = relativeError(merged, adapted)
     if (!(maxRelativeError <= TOLERANCE[model.settings.dtype])) {

@@ -20,6 +20,7 @@ export const SEARCH_FIELDS = {
     values: ['finite-difference', 'first-order', 'exact', 'neumann', 'conjugate-gradient', 'unrolled', 'sama'],
     readWith: SEARCHED,
     default: 'first-order',
+    defaultWith: { compat: { official: 'finite-difference' } },
     doc: 'How the gradient of the upper level is worked out: first-order leaves the implicit term out; finite-difference is the published way.',
   }),
   round: choice({

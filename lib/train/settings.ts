@@ -192,12 +192,16 @@ function presetOf(name: unknown): Preset | undefined {
   return name === undefined ? undefined : PRESETS[name as keyof typeof PRESETS]
 }
 
-/** Settings in order of weight: given, then the preset's (those that are read), then the defaults. */
+/**
+ * Settings in order of weight: given, then the preset's (those that are read), then the defaults, which may go by what is
+ * `known` beside them.
+ */
 function fill(
   names: object,
   values: Map<FieldName, unknown>,
   method: Method,
   lists: Map<FieldName, unknown>,
+  known: object = {},
 ): Record<string, unknown> {
   const named = (presetOf(values.get('preset') ?? lists.get('preset')) ?? {}) as Readonly<Record<string, unknown>>
   const result: Record<string, unknown> = {}
@@ -213,7 +217,7 @@ function fill(
       values.get(name) ??
       lists.get(name) ??
       (isRead ? named[name] : undefined) ??
-      defaultOf(field(name), method, result)
+      defaultOf(field(name), method, { ...known, ...result })
   }
   return result
 }
@@ -239,6 +243,7 @@ export function modelSettings(options: GivenModelSettings): ChosenSettings {
   const method = (values.get('method') ?? FIELDS.method.default) as Method
   refuseInapplicable(where, values, method)
   const settings = fill(MODEL_KEYS, values, method, new Map()) as unknown as ModelSettings
+  refuseUnread(where, values, settings)
   if (settings.problemType === 'regression' && settings.labels !== undefined) {
     throw new ConfigError('CONFIG_METHOD', `${where}: problemType 'regression' has no labels; remove 'labels'`, {
       key: 'labels',
@@ -255,6 +260,13 @@ export function modelSettings(options: GivenModelSettings): ChosenSettings {
     throw new ConfigError('CONFIG_VALUE', `${where}: labels must be two or more, got ${show(settings.labels)}`, {
       key: 'labels',
     })
+  }
+  if (method === 'adalora' && settings.initialRank < settings.rank) {
+    throw new ConfigError(
+      'CONFIG_TOGETHER',
+      `${where}: initialRank must be at least rank (${settings.rank}), which ranks are taken away down to, got ${settings.initialRank}`,
+      { key: 'initialRank' },
+    )
   }
   return { settings, given: values }
 }
@@ -285,7 +297,7 @@ export function fitSettings(
     }
   }
   const shared = new Map([...model.given].filter(([name]) => Object.hasOwn(SHARED_FIELDS, name)))
-  const settings = { ...model.settings, ...fill(FIT_KEYS, values, method, shared) } as unknown as {
+  const settings = { ...model.settings, ...fill(FIT_KEYS, values, method, shared, model.settings) } as unknown as {
     -readonly [K in keyof Settings]: Settings[K]
   }
   // A length given in epochs beats a preset's length in steps.
@@ -314,6 +326,7 @@ function refuseTogether(where: string, values: Map<FieldName, unknown>, settings
     throw new ConfigError('CONFIG_TOGETHER', `${where}: ${sentence}`, { key })
   }
   const { search, retrain, folds, directionsFrom, headFrom } = settings
+  if (settings.compat === 'official') refuseBesideOfficial(refuse, settings)
   if (!search && !retrain) refuse('retrain', 'without search and retrain nothing would be trained; give one of them')
   if (folds === 1) return
   if (values.has('lowerFraction'))
@@ -336,4 +349,19 @@ function refusePresetWithoutRetraining(where: string, values: Map<FieldName, unk
       "give retrainSteps or retrainEpochs, and retrainLearningRate (what the paper's other methods ran with is not published)",
     { key: 'preset', preset },
   )
+}
+
+/** What the authors' code has no other way of doing. */
+function refuseBesideOfficial(refuse: (key: FieldName, sentence: string) => never, settings: Settings): void {
+  const only = {
+    hypergradient: 'finite-difference',
+    round: 'faithful',
+    folds: 1,
+    lengthWindow: 1,
+    rollBack: false,
+  } as const
+  for (const [key, value] of Object.entries(only) as [keyof typeof only, unknown][]) {
+    if (settings[key] !== value)
+      refuse(key, `compat 'official' has ${key} ${show(value)} alone, got ${show(settings[key])}; remove one of both`)
+  }
 }

@@ -1,4 +1,6 @@
+import { drawnFrom } from '../adapters/index.ts'
 import { assertEnoughForTwoLevels, lowerCount, stratifiedSplit } from '../data/split.ts'
+import { randperm } from '../ops/index.ts'
 import type { Training } from './training.ts'
 
 /** Places of the examples of each level. */
@@ -17,14 +19,21 @@ export interface LevelParts {
 export function splitLevels(training: Training, repeat: number): LevelParts[] {
   const { folds, seed } = training.settings
   const lowerFraction = folds > 1 ? 1 - 1 / folds : training.settings.lowerFraction
-  const { labels, settings } = training.model
-  const perLevel = settings.problemType === 'single-label' ? labels!.labels.length : 1
-  assertEnoughForTwoLevels(training.rowCount, { lowerFraction, perLevel, where: 'fit: examples' })
   const keys = training.keys()
+  const perLevel = typeof keys[0] === 'number' ? training.model.labels!.labels.length : 1
+  assertEnoughForTwoLevels(training.rowCount, { lowerFraction, perLevel, where: 'fit: examples' })
+  if (training.settings.compat === 'official') return [officialSplit(training.rowCount, lowerFraction, seed)]
   const stream = repeat === 0 ? 'levels' : `levels ${repeat + 1}`
   if (folds > 1) return foldsOf(keys, { folds, seed, stream })
   const { first, second } = stratifiedSplit(keys, { size: lowerCount(keys.length, lowerFraction), seed, stream })
   return [{ lower: first, upper: second }]
+}
+
+/** As torch's `random_split` with a generator of this seed: without regard to classes, in the order that was drawn. */
+function officialSplit(count: number, lowerFraction: number, seed: number): LevelParts {
+  const order = drawnFrom(seed, () => randperm(count).tolist()) as number[]
+  const lower = Math.trunc(lowerFraction * count)
+  return { lower: order.slice(0, lower), upper: order.slice(lower) }
 }
 
 /** Takes one fold after the other out of what is left, so that each has the share of each class. */

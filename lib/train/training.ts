@@ -95,7 +95,7 @@ export class Training implements Learner {
   /** The class of each example, or null where they have none. */
   keys(): (number | null)[] {
     const isSingle = this.model.settings.problemType === 'single-label'
-    return this.#rows.map(row => (isSingle ? (row.target as number) : null))
+    return this.#rows.map(({ target }) => (isSingle && typeof target === 'number' ? target : null))
   }
 
   /** The mean loss of examples without dropout, at the parameters' present values. */
@@ -131,6 +131,7 @@ export class Training implements Learner {
       window: settings.lengthWindow,
       seed: settings.seed,
       name,
+      inOrder: settings.compat === 'official',
     })
   }
 
@@ -146,6 +147,7 @@ export class Training implements Learner {
       clip,
       betas: [settings.adamBeta1, settings.adamBeta2],
       eps: settings.adamEpsilon,
+      form: settings.compat === 'official' ? 'transformers' : 'torch',
       keepsGradients,
     })
   }

@@ -1,21 +1,27 @@
 import { join, resolve } from 'node:path'
 import { prepareModel } from '../adapters/index.ts'
-import { collectExamples, collectInputs } from '../data/examples.ts'
-import { type LabelSet, labelSet, prepareLabels } from '../data/labels.ts'
+import { type LabelSet, labelSet } from '../data/labels.ts'
 import { ArgumentError, BidoraError, ConfigError } from '../errors.ts'
 import { readJsonObject } from '../io/index.ts'
-import { loadModel, modelTypes, type SequenceClassifier, tuningDefaults } from '../models/index.ts'
-import { logitsOf, PackedLayers, toPrediction } from '../predict/index.ts'
+import {
+  loadModel,
+  modelTypes,
+  type SequenceClassifier,
+  type TokenClassifier,
+  tuningDefaults,
+} from '../models/index.ts'
+import { PackedLayers } from '../predict/index.ts'
 import { cuda, manualSeed, resolveDevice, setNumThreads } from '../tensor/index.ts'
 import { type EncodedIds, Tokenizer } from '../text/index.ts'
 import { FIELDS } from './config.ts'
 import { loadTuned } from './load.ts'
-import { encodeExamples, encodeInputs } from './rows.ts'
+import { encodeInputs } from './rows.ts'
 import { type ChosenSettings, fitSettings, modelSettings } from './settings.ts'
-import { TunableModel } from './tunable-model.ts'
+import { taskOf } from './tasks.ts'
+import { strideOf, TunableModel } from './tunable-model.ts'
 import { tuningOf } from './tuning.ts'
 import type {
-  Example,
+  AnyExample,
   FitHooks,
   FitOptions,
   FitReport,
@@ -128,7 +134,7 @@ export class TunedModel {
    *
    * @throws ConfigError, DataError before anything is trained; AbortError when stopped, after a checkpoint
    */
-  async fit(examples: readonly Example[], options: FitOptions = {}, hooks: FitHooks = {}): Promise<FitReport> {
+  async fit(examples: readonly AnyExample[], options: FitOptions = {}, hooks: FitHooks = {}): Promise<FitReport> {
     const settings = fitSettings(this.#chosen, options, FIT_EXTRAS)
     const { validation, test, dataset } = options
     if (settings.output !== undefined && resolve(settings.output) === this.#base) {
@@ -140,14 +146,14 @@ export class TunedModel {
     const { collectData, fitModel } = await import('./fit.ts')
     const data = await collectData({ examples, validation, test }, settings)
     const { problemType } = settings
-    if (!this.#model) {
-      this.#build(prepareLabels(data.examples, { problemType, where: 'examples' }))
-    } else if (problemType !== 'regression') {
-      prepareLabels(data.examples, { problemType, labels: this.#model.labels?.labels, where: 'examples' })
-    }
+    const prepare = (labels?: readonly string[]) =>
+      taskOf(settings).prepareLabels(data.examples, { problemType, labels, where: 'examples' })
+    if (!this.#model) this.#build(prepare())
+    else if (problemType !== 'regression') prepare(this.#model.labels?.labels)
     const model = this.#present('fit')
     this.#unpack()
     model.maxLength = this.#fittingLength(settings.maxLength, model.classifier)
+    model.stride = strideOf({ ...settings, maxLength: model.maxLength })
     const input = {
       model,
       base: this.#base,
@@ -168,29 +174,23 @@ export class TunedModel {
   }
 
   /** Loss and scores on labelled examples. */
-  async evaluate(examples: readonly Example[], { shouldStop = () => false }: CallHooks = {}): Promise<Metrics> {
+  async evaluate(examples: readonly AnyExample[], { shouldStop = () => false }: CallHooks = {}): Promise<Metrics> {
     const model = this.#present('evaluate')
-    const collected = await collectExamples(examples, { problemType: model.settings.problemType, where: 'examples' })
-    const rows = await encodeExamples(collected, model.labels, 'examples', this.#context(model, shouldStop))
+    const { task, settings, labels } = model
+    const collected = await task.collect(examples, { problemType: settings.problemType, where: 'examples' })
+    const rows = await task.encode(collected, labels, 'examples', this.#context(model, shouldStop))
     const { evaluateRows } = await import('./evaluate.ts')
     return evaluateRows(model, rows, { batchSize: EVAL_BATCH, shouldStop })
   }
 
-  /** Predictions for texts, in their order. */
+  /** Predictions for texts (or lists of words), in their order. */
   async predict(inputs: readonly PredictInput[], { shouldStop = () => false }: CallHooks = {}): Promise<Prediction[]> {
     const model = this.#present('predict')
-    const encoded = await encodeInputs(await collectInputs(inputs), this.#context(model, shouldStop))
-    const logits = await logitsOf(model.classifier, encoded, {
+    return model.task.predict(model, inputs, {
       batchSize: EVAL_BATCH,
-      padding: model.tokenizer.padding(),
-      precision: model.precision,
       layers: model.precision === 'float32' ? this.#packed(model) : undefined,
       shouldStop,
-    })
-    const { problemType } = model.settings
-    return logits.map((row, index) => {
-      const prediction = toPrediction(row, problemType, model.labels?.labels ?? [])
-      return encoded[index]!.truncated ? { ...prediction, truncated: true } : prediction
+      context: this.#context(model, shouldStop),
     })
   }
 
@@ -228,11 +228,19 @@ export class TunedModel {
     manualSeed(settings.seed)
     const { problemType, dtype } = settings
     const named = labels ? { labels: labels.labels } : {}
-    const classifier = loadModel(this.#base, { head: 'new', problemType, dtype, device: this.#device, ...named })
+    const classifier = loadModel(this.#base, {
+      task: taskOf(settings).head,
+      head: 'new',
+      problemType,
+      dtype,
+      device: this.#device,
+      ...named,
+    })
     try {
       prepareModel(classifier, tuning)
       this.#model = new TunableModel({ classifier, tokenizer: this.#tokenizer, settings, tuning, labels })
       this.#model.maxLength = this.#fittingLength(settings.maxLength, classifier)
+      this.#model.stride = strideOf({ ...settings, maxLength: this.#model.maxLength })
     } catch (error) {
       classifier.dispose()
       this.#model = undefined
@@ -241,7 +249,7 @@ export class TunedModel {
   }
 
   /** The default is lowered to what the model can read; a length that was asked for is not. */
-  #fittingLength(maxLength: number, classifier: SequenceClassifier): number {
+  #fittingLength(maxLength: number, classifier: SequenceClassifier | TokenClassifier): number {
     const most = classifier.maxLength
     if (maxLength <= most) return maxLength
     if (maxLength === FIELDS.maxLength.default) return most
@@ -262,7 +270,7 @@ export class TunedModel {
   }
 
   #context(model: TunableModel, shouldStop: () => boolean) {
-    return { tokenizer: model.tokenizer, maxLength: model.maxLength, shouldStop }
+    return { tokenizer: model.tokenizer, maxLength: model.maxLength, stride: model.stride, shouldStop }
   }
 
   #present(call: string): TunableModel {

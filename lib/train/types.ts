@@ -1,12 +1,15 @@
-import type { Example, TextInput } from '../data/examples.ts'
+import type { Example, ExampleOf, TextInput, TokenExample } from '../data/examples.ts'
 import type { Prediction } from '../predict/index.ts'
 import type { GivenFitSettings, GivenModelSettings } from './config.ts'
 import type { Method } from './field.ts'
 
-export type { Example, Prediction }
+export type { Example, Prediction, TokenExample }
 
-/** A text to predict for, alone or with the second text of a pair. */
-export type PredictInput = string | TextInput
+/** What is learned from: `{ text, pair?, label }`, or for token classification `{ tokens, labels }`. */
+export type AnyExample = ExampleOf['text-classification' | 'token-classification']
+
+/** A text to predict for, alone or with the second text of a pair; for token classification also a list of words. */
+export type PredictInput = string | TextInput | { tokens: readonly string[] } | readonly string[]
 
 /** Settings of a new model. */
 export type ModelOptions = GivenModelSettings
@@ -28,9 +31,9 @@ export type FitOptions = GivenFitSettings & {
   /** Short for `retrainLearningRate`. */
   learningRate?: number | undefined
   /** Examples that are only evaluated: never trained on at either level. */
-  validation?: readonly Example[] | undefined
+  validation?: readonly AnyExample[] | undefined
   /** Examples that are evaluated once, at the end. */
-  test?: readonly Example[] | undefined
+  test?: readonly AnyExample[] | undefined
   /** Name of the data set, for `results.json` and the model card. */
   dataset?: string | undefined
 }

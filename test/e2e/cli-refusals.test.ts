@@ -78,7 +78,7 @@ describe('cli: what it refuses', function () {
     ],
     [
       'a choice that comes later',
-      () => ['train', '--model', model, '--train', train, '--method', 'adapter'],
+      () => ['train', '--model', model, '--train', train, '--dtype', 'bfloat16'],
       2,
       /later version/,
     ],

@@ -68,6 +68,27 @@ describe('every family, end to end', () => {
         })
       }
 
+      it('labels words too, in the worker of BiDoRA', async () => {
+        const sentences = family.examples.map(({ text }) => {
+          const tokens = name === 'esm' ? [...text] : text.split(' ')
+          return { tokens, labels: tokens.map(token => (/^(free|prize|win|W)$/.test(token) ? 'B-SPAM' : 'O')) }
+        })
+        const saved = join(folder, 'tagger')
+        await using model = await BiDoRA.fromPretrained(folder, { ...common, task: 'token-classification' })
+        await model.fit(sentences, { ...short, output: saved })
+        const inputs = sentences.slice(0, 5).map(({ tokens }) => ({ tokens }))
+        const predictions = await model.predict([...inputs, sentences[5]!.tokens])
+        for (const [at, { tokens, labels }] of predictions.entries()) {
+          assert.deepEqual(tokens, sentences[at]!.tokens)
+          assert.equal(labels!.length, tokens!.length)
+        }
+        await using again = await BiDoRA.load(saved, { device: 'cpu' })
+        assert.deepEqual(await again.predict(inputs), predictions.slice(0, 5))
+        const { loss, f1 } = await again.evaluate(sentences)
+        assert.ok(Number.isFinite(loss) && Number.isFinite(f1))
+        assert.ok((await model.merge(join(folder, 'merged-tagger'))).maxRelativeError <= 1e-5)
+      })
+
       it('works in the worker of BiDoRA', async () => {
         await using model = await BiDoRA.fromPretrained(folder, { ...common, method: 'bidora' })
         const report = await model.fit(family.examples, short)

@@ -20,6 +20,8 @@ const texts = ['the film is free now', 'lunch at noon', { text: 'you win', pair:
 
 interface Case {
   name: string
+  /** Whether no plain model computes the same. */
+  unmergeable?: boolean
   model: ModelOptions
   fit?: FitOptions
   examples?: Example[]
@@ -54,6 +56,11 @@ const cases: Case[] = [
     fit: search,
     examples: pairs,
   },
+  {
+    name: 'bidora, compat official',
+    model: { method: 'bidora', compat: 'official', rank: 2 },
+    fit: { ...search, learningRate: 1e-3, lowerLearningRate: 1e-3, upperLearningRate: 1e-3 },
+  },
   { name: 'dora', model: { method: 'dora', ...adapted } },
   {
     name: 'dora, axis in, norm in the graph',
@@ -64,6 +71,15 @@ const cases: Case[] = [
     model: { method: 'lora', targetModules: ['all-linear'], loraDropout: 0.1, ...adapted },
   },
   { name: 'rslora', model: { method: 'rslora', ...adapted } },
+  {
+    name: 'adalora',
+    model: { method: 'adalora', initialRank: 5, ...adapted },
+    fit: { tinit: 1, tfinal: 3, deltaT: 2 },
+  },
+  {
+    name: 'adalora, every linear layer, dropout, down to the last step',
+    model: { method: 'adalora', initialRank: 3, targetModules: ['all-linear'], loraDropout: 0.1, ...adapted, rank: 1 },
+  },
   { name: 'vera', model: { method: 'vera', rank: 20 } },
   {
     name: 'vera, several shapes, projections left to the seed, dropout',
@@ -80,6 +96,8 @@ const cases: Case[] = [
     name: 'fourierft',
     model: { method: 'fourierft', nFrequency: 40, scaling: 20, targetModules: ['value', 'intermediate.dense'] },
   },
+  { name: 'adapter', model: { method: 'adapter', reductionFactor: 4 }, unmergeable: true },
+  { name: 'adapter, pfeiffer', model: { method: 'adapter', adapterKind: 'pfeiffer' }, unmergeable: true },
   { name: 'full', model: { method: 'full' } },
   { name: 'full, regression', model: { method: 'full', problemType: 'regression' }, examples: regression },
   { name: 'bitfit', model: { method: 'bitfit' } },
@@ -103,7 +121,7 @@ describe('every method, end to end', () => {
   oneThread()
   const here = scratch('methods')
 
-  for (const { name, model: options, fit, examples = labelled } of cases) {
+  for (const { name, model: options, fit, examples = labelled, unmergeable = false } of cases) {
     it(`${name}: trains, saves, loads with bit-equal predictions, merges`, async () => {
       const output = join(here.folder, name.replaceAll(/[^a-z0-9]+/g, '-'))
       const model = await TunedModel.create(here.base, { ...common, ...options })
@@ -133,6 +151,12 @@ describe('every method, end to end', () => {
       assert.ok(readFileSync(join(output, 'again', weights)).equals(readFileSync(join(output, 'saved', weights))))
       loaded.dispose()
 
+      if (unmergeable) {
+        await assert.rejects(model.merge(join(output, 'merged')), /which no plain layer can stand for/)
+        assert.ok(!existsSync(join(output, 'merged')))
+        assert.deepEqual(await model.predict(texts), predictions)
+        return model.dispose()
+      }
       const merge = await model.merge(join(output, 'merged'))
       assert.ok(merge.maxRelativeError <= (options.dtype === 'float64' ? 1e-12 : 1e-5), String(merge.maxRelativeError))
       assert.ok(!existsSync(join(output, 'merged', 'adapter_config.json')))
@@ -240,6 +264,27 @@ describe('every method, end to end', () => {
     )
   })
 
+  it('adalora: an adapter that has lost ranks trains on, in memory and read again', async () => {
+    const model = await TunedModel.create(here.base, { ...common, method: 'adalora', rank: 2, initialRank: 5 })
+    const before = model.info.parameters.trainable
+    const first = await model.fit(labelled, { ...short, tfinal: 2 })
+    const lost = model.info.parameters.trainable
+    assert.equal(first.parameters.trainable, lost)
+    assert.ok(lost < (before || Infinity))
+    await model.save(join(here.folder, 'adalora-once'))
+    const again = await TunedModel.load(join(here.folder, 'adalora-once'), { device: 'cpu' })
+    assert.equal(again.info.parameters.trainable, lost)
+    for (const each of [model, again]) {
+      await each.fit(labelled, short)
+      assert.equal(each.info.parameters.trainable, lost) // there was nothing more to take
+      await each.save(join(here.folder, 'adalora-twice'))
+      const loaded = await TunedModel.load(join(here.folder, 'adalora-twice'), { device: 'cpu' })
+      assert.deepEqual(await loaded.predict(texts), await each.predict(texts))
+      loaded.dispose()
+      each.dispose()
+    }
+  })
+
   describe('refuses', () => {
     const refused = async (work: () => Promise<unknown>, code: string, sentence: RegExp) => {
       await assert.rejects(work, (error: unknown) => {
@@ -334,6 +379,16 @@ describe('every method, end to end', () => {
       cpSync(here.base, join(here.folder, 'headless'), { recursive: true })
       await refused(() => TunedModel.load(join(here.folder, 'headless')), 'NO_HEAD', /head/)
     })
+
+    it('an allocation of ranks for which there are no steps', () =>
+      withModel({ method: 'adalora', labels: ['ham', 'spam'] }, async model => {
+        for (const more of [{ tinit: 12 }, { tinit: 8, tfinal: 4 }, { tfinal: 11 }])
+          await refused(
+            () => model.fit(labelled, { ...short, ...more }),
+            'CONFIG_TOGETHER',
+            /steps between tinit .* of 12 to take ranks in/,
+          )
+      }))
 
     it('a loss that is no number, naming the step', () =>
       withModel({ method: 'lora' }, model =>

@@ -204,6 +204,21 @@ describe('resume', function () {
     })
   }
 
+  it('AdaLoRA: killed anywhere and resumed takes the same ranks and ends with the same bits', async () => {
+    const { searchSteps: _, unrollSteps: __, ...rest } = options
+    const model = { method: 'adalora', initialRank: 4 } as const
+    const run = (output: string, more: FitOptions, hooks: FitHooks = {}) =>
+      fitTiny(here.base, examples, { ...rest, tinit: 2, tfinal: 6, deltaT: 3, ...more, output }, { model, hooks })
+    const within = (what: string) => place(`adalora-${what}`)
+    await run(within('whole'), {})
+    for (const wanted of [1, 3, 5, 7]) {
+      const output = within(`killed-${wanted}`)
+      await killAt(wanted, hooks => run(output, {}, hooks))
+      await run(output, { resume: true })
+      assertSame(output, within('whole'))
+    }
+  })
+
   for (const method of ['bidora', 'lora'] as const) {
     it(`a regression (${method}), whose head starts at the mean: killed anywhere and resumed ends with the same bits`, async () => {
       const { searchSteps, unrollSteps, ...rest } = options

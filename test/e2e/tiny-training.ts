@@ -51,7 +51,7 @@ export async function trainTiny(
   const tuning = tuningOf(settings)
   prepareModel(classifier, tuning)
   const model = new TunableModel({ classifier, tokenizer, settings: chosen.settings, tuning, labels })
-  const context = { tokenizer, maxLength: settings.maxLength, shouldStop: () => false }
+  const context = { tokenizer, maxLength: settings.maxLength, stride: 0, shouldStop: () => false }
   const rows = await encodeExamples(tinyExamples(60), labels, 'examples', context)
   const run = new Run({ settings, hooks: {}, truncated: 0 })
   const training = new Training(model, settings, rows, run)

@@ -155,6 +155,18 @@ describe('token classifiers', () => {
     model.dispose()
   })
 
+  for (const name of ['distilbert-gelu', 'esm-2', 'deberta-v3', 'roberta-gelu']) {
+    it(`take the place of a classifier of texts, ${name}`, () => {
+      const folder = name === 'roberta-gelu' ? 'test/golden/models' : 'test/golden/encoders'
+      const model = loadModel(join(folder, name, 'model'), { task: 'token-classification', head: 'new', labels })
+      const made = model.origin!.created.filter(path => !/contact_head|inv_freq/.test(path))
+      assert.deepEqual(made, ['classifier.weight', 'classifier.bias'])
+      const left = model.origin!.ignored.filter(path => /classifier|pooler/.test(path))
+      assert.ok(left.length >= 4, left.join())
+      model.dispose()
+    })
+  }
+
   it("drop hidden states before the head, by the classifier's own probability", () => {
     scope(() => {
       const config = { model_type: 'bert', vocab_size: 9, hidden_size: 8, num_attention_heads: 2, num_hidden_layers: 1 }

@@ -46,7 +46,8 @@ def main():
         if config.task_type == 'CAUSAL_LM':
             model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
         else:
-            model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=dtype)
+            auto = transformers.AutoModelForTokenClassification if config.task_type == 'TOKEN_CLS' else transformers.AutoModelForSequenceClassification
+            model = auto.from_pretrained(base, num_labels=head_rows(options.adapter), dtype=dtype)
         model = peft.PeftModel.from_pretrained(model, options.adapter).eval()
     with safe_open(Path(options.adapter) / 'adapter_model.safetensors', 'pt') as file:
         stored, wanted = set(file.keys()), set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  adaloraLayers,
   adaptedLayers,
   loadAdapter,
   mergeAdapters,
@@ -16,14 +17,16 @@ import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
+  type HeadTask,
   loadLanguageModel,
   loadModel,
   saveModel,
   type SequenceClassifier,
+  type TokenClassifier,
   tuningDefaults,
 } from '../../lib/models/index.ts'
 import type { Module } from '../../lib/nn/index.ts'
-import { add_, randn } from '../../lib/ops/index.ts'
+import { add_, maskedFill_, randn } from '../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../lib/tensor/index.ts'
 import { root } from '../parity/golden.ts'
 
@@ -40,8 +43,9 @@ const inputs = {
 }
 
 interface Answer {
-  logits: number[][]
-  merged: number[][]
+  /** [batch, labels], of tokens [batch, seq, labels] */
+  logits: number[][] | number[][][]
+  merged: number[][] | number[][][]
   warnings: string[]
 }
 
@@ -58,7 +62,7 @@ function ask(script: string, ...parameters: string[]): { status: number; answer:
   }
 }
 
-function logitsOf(model: CausalLanguageModel | SequenceClassifier): number[][] {
+function logitsOf(model: CausalLanguageModel | SequenceClassifier | TokenClassifier): number[][] | number[][][] {
   return scope(() => {
     const batch: Batch = {
       layout: 'padded',
@@ -69,14 +73,13 @@ function logitsOf(model: CausalLanguageModel | SequenceClassifier): number[][] {
   })
 }
 
-function assertNear(got: number[][], expected: number[][], tolerance: number): void {
-  const largest = Math.max(...expected.flat().map(Math.abs))
+function assertNear(got: Answer['logits'], expected: Answer['logits'], tolerance: number): void {
+  const [found, wanted] = [got.flat(2) as number[], expected.flat(2) as number[]]
+  const largest = Math.max(...wanted.map(Math.abs))
   assert.equal(got.length, expected.length)
-  expected
-    .flat()
-    .forEach((value, i) =>
-      assert.ok(Math.abs(got.flat()[i]! - value) <= tolerance * largest, `${got.flat()[i]} instead of ${value}`),
-    )
+  wanted.forEach((value, i) =>
+    assert.ok(Math.abs(found[i]! - value) <= tolerance * largest, `${found[i]} instead of ${value}`),
+  )
 }
 
 describe('real PEFT and transformers', function () {
@@ -96,8 +99,8 @@ describe('real PEFT and transformers', function () {
     if (folder) rmSync(folder, { recursive: true })
   })
 
-  const trained = (base: string, settings: TuningSettings): SequenceClassifier => {
-    const model = loadModel(base)
+  const trained = (base: string, settings: TuningSettings, task: HeadTask = 'text-classification') => {
+    const model = loadModel(base, { task })
     randomise(model, settings)
     return model
   }
@@ -113,10 +116,18 @@ describe('real PEFT and transformers', function () {
   }
   const shared = { targetModules: ['query', 'value', 'intermediate.dense'] }
   const adapter = { rank: 3, loraAlpha: 5, ...shared }
-  const loadable: [string, TuningSettings][] = [
+  const takeRanks = (model: SequenceClassifier) =>
+    [...adaloraLayers(model).values()].forEach((layer, index) => {
+      const taken = tensor([[index % 2 === 0], [false], [index % 3 > 0], [index === 0]], { dtype: 'bool' })
+      noGrad(() => void maskedFill_(layer.loraE, taken, 0))
+      layer.reduce()
+    })
+  const loadable: [string, TuningSettings, ((model: SequenceClassifier) => void)?][] = [
     ['lora', { method: 'lora', ...adapter }],
     ['rslora', { method: 'rslora', ...adapter }],
     ['dora', { method: 'dora', ...adapter }],
+    ['adalora', { ...adapter, method: 'adalora', rank: 2, initialRank: 4 }],
+    ['adalora with ranks taken away', { ...adapter, method: 'adalora', rank: 2, initialRank: 4 }, takeRanks],
     ['vera', { ...shared, method: 'vera', rank: 7, projectionPrngKey: 3 }],
     ['fourierft', { ...shared, method: 'fourierft', nFrequency: 30, scaling: 20, randomLocSeed: 4 }],
     ['vera without its projections', { ...shared, method: 'vera', rank: 7, saveProjection: false, dInitial: 0.5 }],
@@ -127,10 +138,11 @@ describe('real PEFT and transformers', function () {
 
   for (const kind of ['bert-gelu', 'roberta-gelu']) {
     const base = join(root, 'test/golden/models', kind, 'model')
-    for (const [name, settings] of loadable) {
+    for (const [name, settings, change] of loadable) {
       it(`${kind}: PEFT loads our ${name} and gives the same logits, merged too`, () => {
         const model = trained(base, settings)
         const where = join(folder, 'adapter')
+        change?.(model)
         try {
           saveAdapter(where, model, { settings, base })
           const { status, answer, errors } = ask('load_adapter.py', where, inputsFile)
@@ -161,6 +173,16 @@ describe('real PEFT and transformers', function () {
       model.dispose()
     })
 
+    it(`${kind}: PEFT refuses bottleneck adapters`, () => {
+      const settings: TuningSettings = { method: 'adapter' }
+      const model = trained(base, settings)
+      const where = join(folder, 'bottlenecks')
+      saveAdapter(where, model, { settings, base })
+      const { status, answer, errors } = ask('refuses_adapter.py', where, '--base', base)
+      assert.equal(status, 0, `${errors} ${JSON.stringify(answer)}`)
+      model.dispose()
+    })
+
     for (const magnitudeAxis of ['out', 'in'] as const) {
       it(`${kind}: plain transformers loads our merged model, axis ${magnitudeAxis}`, () => {
         const settings: TuningSettings = { method: 'bidora', ...adapter, magnitudeAxis }
@@ -174,6 +196,33 @@ describe('real PEFT and transformers', function () {
         assertNear(answer.logits, adapted, 1e-5)
         merge.finish()
         model.dispose()
+      })
+    }
+  }
+
+  for (const kind of ['bert', 'roberta']) {
+    const base = join(root, 'test/golden/token_models', kind)
+    for (const [name, settings] of loadable.slice(0, 3)) {
+      it(`${kind}, a head for every token: PEFT and transformers load our ${name}, adapter and merged`, () => {
+        const model = trained(base, settings, 'token-classification')
+        const [where, merged] = [join(folder, 'token-adapter'), join(folder, 'token-merged')]
+        try {
+          const logits = logitsOf(model)
+          saveAdapter(where, model, { settings, base, taskType: 'TOKEN_CLS' })
+          const adapted = ask('load_adapter.py', where, inputsFile)
+          assert.equal(adapted.status, 0, adapted.errors)
+          assertNear(adapted.answer.logits, logits, 1e-5)
+          assertNear(adapted.answer.merged, logits, 1e-5)
+          const merge = mergeAdapters(model)
+          saveModel(model, merged)
+          merge.finish()
+          const plain = ask('load_merged.py', merged, inputsFile)
+          assert.equal(plain.status, 0, plain.errors)
+          assertNear(plain.answer.logits, logits, 1e-5)
+        } finally {
+          model.dispose()
+          for (const each of [where, merged]) rmSync(each, { recursive: true, force: true })
+        }
       })
     }
   }

@@ -23,7 +23,7 @@ ADAPTERS = {
     'roberta-vera': ('roberta-gelu', 'vera', VeraConfig(r=40, save_projection=False, vera_dropout=0.1, target_modules=['query', 'value'])),
     'bert-fourierft': ('bert-gelu', 'fourierft', FourierFTConfig(n_frequency=50, scaling=20.0, random_loc_seed=11, target_modules=MORE)),
     'roberta-fourierft': ('roberta-gelu', 'fourierft', FourierFTConfig(n_frequency=576, target_modules=['query', 'value'])),
-    'bert-adalora': ('bert-gelu', 'adalora', AdaLoraConfig(init_r=4, target_r=2, lora_alpha=6, total_step=9, tinit=1, tfinal=2, deltaT=2, target_modules=MORE)),
+    'bert-adalora': ('bert-gelu', 'adalora', AdaLoraConfig(init_r=4, target_r=2, lora_alpha=6, total_step=8, tinit=1, tfinal=2, deltaT=2, beta1=0.8, beta2=0.9, orth_reg_weight=0.3, target_modules=MORE)),
     'roberta-adalora': ('roberta-gelu', 'adalora', AdaLoraConfig(init_r=5, target_r=1, total_step=4, target_modules=['query', 'value'])),
 }
 ALLOCATED = {'roberta-adalora': [[True, False, True, True, False], [False] * 5, [False, True, False, False, False], [True] * 5]}
@@ -152,7 +152,7 @@ def train(name, base, method, folder=None, steps=8):
     parameters = trainable(model) if folder else {f'base_model.model.{n}': p for n, p in model.named_parameters() if p.requires_grad}
     options = {'lr': 0.02, 'betas': (0.9, 0.98), 'eps': 1e-8, 'weight_decay': 0.05}
     optimizer = torch.optim.AdamW(parameters.values(), **options)
-    losses, kept = [], []
+    losses = []
     for step in range(1, steps + 1):
         loss = model(**inputs, labels=labels).loss
         loss.backward()
@@ -160,7 +160,6 @@ def train(name, base, method, folder=None, steps=8):
         optimizer.step()
         if method == 'adalora':
             model.base_model.update_and_allocate(step)
-            kept.append([(p != 0).flatten().tolist() for n, p in parameters.items() if n.endswith('lora_E')])
         optimizer.zero_grad()
         losses.append(loss.item())
     pattern = model.peft_config['default'].rank_pattern if method == 'adalora' else None
@@ -170,12 +169,40 @@ def train(name, base, method, folder=None, steps=8):
         'adapter': name if folder else None,
         'method': method,
         'inputs': stored_inputs(f'{name}.steps', inputs, labels),
-        'options': {'learningRate': 0.02, 'adamBeta1': 0.9, 'adamBeta2': 0.98, 'adamEpsilon': 1e-8, 'weightDecay': 0.05, 'clip': 0.5},
+        'options': ({'tinit': 1, 'tfinal': 2, 'deltaT': 2, 'importanceBeta1': 0.8, 'importanceBeta2': 0.9, 'orthRegWeight': 0.3} if method == 'adalora' else {}) | {'learningRate': 0.02, 'adamBeta1': 0.9, 'adamBeta2': 0.98, 'adamEpsilon': 1e-8, 'weightDecay': 0.05, 'clip': 0.5},
         'losses': losses,
-        'kept': kept,
         'rankPattern': pattern and {file_name(p): places for p, places in pattern.items()},
         'trained': golden.named(f'{name}.steps.trained', parameters),
     }
+
+
+def allocate():
+    """AdaLoRA's allocator on values and gradients that are drawn anew for every step."""
+    torch.manual_seed(SEED)
+    schedule = {'tinit': 1, 'tfinal': 2, 'deltaT': 2, 'beta1': 0.8, 'beta2': 0.9}
+    config = AdaLoraConfig(task_type='SEQ_CLS', init_r=4, target_r=1, total_step=9, target_modules=['query'], **schedule)
+    model = get_peft_model(base_model('roberta-gelu'), config).double()
+    parameters = {n.split('layer.')[1].replace('.attention.self.query.', '.').replace('.default', ''): p for n, p in model.named_parameters() if 'lora_' in n}
+    allocator = model.base_model.rankallocator
+    steps = []
+    for step in range(1, 10):
+        key = f'allocate.{step}'
+        with torch.no_grad():
+            for parameter in parameters.values():
+                parameter.copy_(torch.randn_like(parameter))
+                parameter.grad = torch.randn_like(parameter)
+        before = {name: p.clone() for name, p in parameters.items()}
+        model.base_model.update_and_allocate(step)
+        learnt = {name: [v for n, v in store.items()] for name, store in (('sensitivity', allocator.exp_avg_ipt), ('uncertainty', allocator.exp_avg_unc))}
+        order = list(parameters)
+        steps.append({
+            'values': golden.named(f'{key}.values', before),
+            'gradients': golden.named(f'{key}.gradients', {name: p.grad for name, p in parameters.items()}),
+            'after': golden.named(f'{key}.after', {name: p for name, p in parameters.items() if name.endswith('lora_E')}),
+            'sensitivity': golden.named(f'{key}.sensitivity', dict(zip(order, learnt['sensitivity']))),
+            'uncertainty': golden.named(f'{key}.uncertainty', dict(zip(order, learnt['uncertainty']))),
+        })
+    return {'schedule': schedule | {'totalSteps': 9}, 'loraAlpha': config.lora_alpha, 'initialRank': 4, 'rank': 1, 'steps': steps}
 
 
 cases, runs = [], []
@@ -185,5 +212,5 @@ for name, (base, method, config) in ADAPTERS.items():
     if name.startswith('bert'):
         runs.append(train(name, base, method, folder))
 runs.append(train('bert-bitfit', 'bert-gelu', 'bitfit'))
-golden.json('cases.json', {'cases': cases, 'runs': runs})
+golden.json('cases.json', {'cases': cases, 'runs': runs, 'allocation': allocate()})
 golden.finish()

@@ -1,11 +1,14 @@
 """Golden tokens of sentences that are words already, by transformers with is_split_into_words: writes test/golden/words/.
 
 Needs the folder of all-MiniLM-L6-v2 in the cache (BIDORA_TORCH_CACHE, else ~/.cache/bidora-torch) and the byte-level BPE of
-test/golden/tokenizers, which is read with add_prefix_space, as transformers demands for words.
+test/golden/tokenizers, which is read with add_prefix_space, as transformers demands for words. Digests over the training
+sentences of ../shared/data are made where that folder is there, and kept from the last run where it is not.
 """
 
+import hashlib
 import os
 import random
+import struct
 from pathlib import Path
 
 from golden import COMMITTED, Golden  # before all other packages
@@ -13,7 +16,7 @@ from golden import COMMITTED, Golden  # before all other packages
 from transformers import AutoTokenizer
 
 SEED = 1996
-golden = Golden('words', SEED, {}, packages=('tokenizers', 'transformers'))
+golden = Golden('words', SEED, {}, packages=('tokenizers', 'transformers'), keep=('digests.json',))
 cache = Path(os.environ.get('BIDORA_TORCH_CACHE') or Path.home() / '.cache/bidora-torch')
 TOKENIZERS = {
     'minilm': AutoTokenizer.from_pretrained(cache / 'models/all-MiniLM-L6-v2'),
@@ -64,4 +67,32 @@ for name, tokenizer in TOKENIZERS.items():
             'tokenLabels': labels_of(encoded.word_ids(), labels),
         })
 golden.json('cases.json', {'cases': cases})
+
+
+def sentences_of(path):
+    """Words of a file with a token a line; marks of documents are no sentences."""
+    found, words = [], []
+    for line in path.read_text('utf8').split('\n') + ['']:
+        if line and not line.startswith('-DOCSTART-'):
+            words.append(line.replace('\t', ' ').split(' ')[0])
+        elif words:
+            found.append(words)
+            words = []
+    return found
+
+
+def digest(sentences):
+    """SHA-256 over little-endian 32-bit numbers: of each sentence its length, its ids, and the word of each token (-1: none)."""
+    sha = hashlib.sha256()
+    encoded = TOKENIZERS['minilm'](sentences, is_split_into_words=True)
+    for row, ids in enumerate(encoded['input_ids']):
+        words = [-1 if word is None else word for word in encoded.word_ids(row)]
+        sha.update(struct.pack(f'<{1 + 2 * len(ids)}i', len(ids), *ids, *words))
+    return {'sentences': len(sentences), 'sha256': sha.hexdigest()}
+
+
+data = Path(__file__).resolve().parents[3].parent / 'shared/data'
+if data.exists():
+    files = {'conll2003': 'eng.train', 'ncbi-disease': 'train.tsv'}
+    golden.json('digests.json', {name: digest(sentences_of(data / name / file)) for name, file in files.items()})
 golden.finish()

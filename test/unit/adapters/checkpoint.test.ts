@@ -88,7 +88,22 @@ describe('adapter folders', () => {
       { method: 'dora', ...adapter, magnitudeAxis: 'in', targetModules: '.*(query|dense)' },
       'BIDORA',
     ],
+    [
+      'bidora, compat official',
+      { method: 'bidora', compat: 'official', rank: 2, targetModules: ['query', 'value'], loraDropout: 0.1 },
+      'BIDORA_OFFICIAL',
+    ],
     ['head', { method: 'head' }, 'HEAD'],
+    [
+      'adapter',
+      { method: 'adapter', adapterKind: 'houlsby', reductionFactor: 3, adapterActivation: 'gelu' },
+      'ADAPTER',
+    ],
+    [
+      'adapter, pfeiffer',
+      { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 2, adapterActivation: 'relu' },
+      'ADAPTER',
+    ],
     ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
   ]
   for (const [name, settings, peftType] of kinds) {

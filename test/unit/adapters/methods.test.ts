@@ -46,6 +46,11 @@ describe('methods', () => {
       lower: [...of('lambdaB', 'lambdaD'), ...head],
       upper: [],
     }))
+  it('adalora: the triplets of each layer', () =>
+    assert.deepEqual(names({ method: 'adalora', ...adapter }), {
+      lower: [...of('loraA', 'loraE', 'loraB'), ...head],
+      upper: [],
+    }))
   it('fourierft: the spectrum of each layer', () =>
     assert.deepEqual(names({ method: 'fourierft', nFrequency: 5, targetModules: ['query', 'value'] }), {
       lower: [...of('spectrum'), ...head],

@@ -60,6 +60,21 @@ describe('finite-difference', () => {
       }))
   }
 
+  it('with freshMasks both ends draw masks of their own, whose noise is divided by 2 epsilon, as Betty has it', () =>
+    scope(() => {
+      manualSeed(3)
+      const { problem } = network(0.1)
+      const gradient = (how: object, choice: MethodChoice) => {
+        manualSeed(11)
+        return hypergradient({ ...problem, ...how }, { ...batches, ...choice })[0]!
+      }
+      const exact = gradient({}, { method: 'exact' })
+      const errorOf = (radius: number) =>
+        relativeError(gradient({ freshMasks: true }, { method: 'finite-difference', radius }), exact)
+      assert.ok(errorOf(0.01) > 1, String(errorOf(0.01)))
+      assert.ok(errorOf(0.001) > 5 * errorOf(0.01), `${errorOf(0.001)} ${errorOf(0.01)}`)
+    }))
+
   it('leaves the generator where one evaluation of each loss leaves it', () =>
     scope(() => {
       manualSeed(5)

@@ -80,12 +80,12 @@ describe('examples of a user', () => {
     await rejects(rows.reverse(), single, { code: 'DATA_PAIR', message: /got one at 0 and none at 1/ })
   })
 
-  it('of later tasks are refused by name', async () => {
+  it('of other tasks are refused by name', async () => {
     await rejects([{ tokens: ['a'], labels: ['O'] }], single, {
-      code: 'DATA_LATER',
-      message: /token classification comes in a later version/,
+      code: 'DATA_TASK',
+      message: /got 'tokens', which is for the task token-classification/,
     })
-    await rejects([{ prompt: 'a', completion: 'b' }], single, { code: 'DATA_LATER', message: /text generation comes/ })
+    await rejects([{ prompt: 'a', completion: 'b' }], single, { code: 'DATA_TASK', message: /task text-generation/ })
   })
 
   it('are refused where there are none, or no list', async () => {

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { AbortError, DataError } from '../../../lib/errors.ts'
 import { type ServedModel, serve } from '../../../lib/host/serve.ts'
+import type { Example, PredictInput } from '../../../lib/train/index.ts'
 
 /*
  * The real serving loop around a model without tensors, so that the host can be tested with no addon. What the stub
@@ -21,11 +22,16 @@ function work(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
 }
 
+function textOf(input: PredictInput): string {
+  if (typeof input === 'string') return input
+  return 'text' in input ? input.text : 'words'
+}
+
 function stub(directory: string): ServedModel {
   return {
     info: { ...info, modelType: directory },
     async fit(examples, options, hooks) {
-      const [first] = examples
+      const [first] = examples as readonly Example[]
       if (first?.text === 'explode') throw new DataError('BAD', 'fit: stub', { line: 3, call: () => 1 })
       if (first?.text === 'die') process.exit(7)
       if (first?.text === 'throw later') setTimeout(() => Promise.reject(new Error('out of hand')), 300)
@@ -43,7 +49,7 @@ function stub(directory: string): ServedModel {
       return { examples: examples.length }
     },
     async predict(inputs) {
-      return inputs.map(input => ({ label: typeof input === 'string' ? input : input.text, score: inputs.length }))
+      return inputs.map(input => ({ label: textOf(input), score: inputs.length }))
     },
     async save() {},
     async merge() {

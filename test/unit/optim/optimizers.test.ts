@@ -26,6 +26,35 @@ describe('optimisers', () => {
     })
   })
 
+  it('AdamW in the form of transformers: eps before the correction, the decay after the move', () => {
+    scope(() => {
+      const parameter = leaf([1, -2])
+      const [learningRate, weightDecay, eps, betas] = [0.1, 0.5, 0.3, [0.9, 0.98]] as const
+      const optimizer = new AdamW([{ parameters: [parameter], learningRate, weightDecay }], {
+        betas,
+        eps,
+        form: 'transformers',
+      })
+      const expected = [1, -2]
+      const moments = [0, 0].map(() => ({ first: 0, second: 0 }))
+      for (const [index, gradients] of [
+        [3, -4],
+        [-1, 0.5],
+      ].entries()) {
+        optimizer.step([gradient(gradients)])
+        moments.forEach((moment, i) => {
+          moment.first = betas[0] * moment.first + (1 - betas[0]) * gradients[i]!
+          moment.second = betas[1] * moment.second + (1 - betas[1]) * gradients[i]! ** 2
+          const size = (learningRate * Math.sqrt(1 - betas[1] ** (index + 1))) / (1 - betas[0] ** (index + 1))
+          const moved = expected[i]! - (size * moment.first) / (Math.sqrt(moment.second) + eps)
+          expected[i] = moved - learningRate * weightDecay * moved
+        })
+        ;(parameter.tolist() as number[]).forEach((value, i) => assert.ok(Math.abs(value - expected[i]!) < 1e-14))
+      }
+      optimizer.dispose()
+    })
+  })
+
   it('groups have their own rate and decay', () => {
     scope(() => {
       const [decayed, fixed, fast] = [leaf([1]), leaf([1]), leaf([1])]

@@ -32,6 +32,15 @@ describe('BatchStream', () => {
     assert.notDeepEqual(take(stream(), 5), take(stream({ seed: 4 }), 5))
   })
 
+  it('goes in the order of the places where it is asked to, the last batch of an epoch smaller', () => {
+    const own = stream({ inOrder: true })
+    assert.deepEqual(take(own, 5).flat(), places)
+    assert.deepEqual(own.next(), places.slice(0, 5))
+    const resumed = stream({ inOrder: true })
+    resumed.load(own.state())
+    assert.deepEqual(take(resumed, 4).flat(), places.slice(5))
+  })
+
   it('goes on exactly where its state was taken, also at the end of an epoch', () => {
     for (const taken of [0, 3, 5, 7]) {
       const own = stream()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { BEST_METRICS, type BestMetric, bestEntry, courseOf } from '../../../lib/train/best.ts'
-import { scoreNames } from '../../../lib/train/evaluate.ts'
+import { textScores } from '../../../lib/train/text-scores.ts'
+import { tokenScores } from '../../../lib/train/token-scores.ts'
 import type { TunableModel } from '../../../lib/train/tunable-model.ts'
 import type { HistoryEntry } from '../../../lib/train/types.ts'
 
@@ -66,8 +67,13 @@ describe('the course of evaluations', () => {
       ['multi-label', ['a', 'b', 'c']],
       ['regression', undefined],
     ].flatMap(([problemType, labels]) =>
-      scoreNames({ settings: { problemType }, labels: labels && { labels } } as unknown as TunableModel),
+      textScores.names({ settings: { problemType }, labels: labels && { labels } } as unknown as TunableModel),
     )
     assert.deepEqual([...new Set(found)].sort(), [...BEST_METRICS].sort())
+    // Those of single types are too many to be named; whoever wants one best has f1 and macroF1.
+    const tagging = tokenScores.names({ labels: { labels: ['O', 'B-LOC', 'I-LOC'] } } as unknown as TunableModel)
+    const general = tagging.filter(name => !name.endsWith('.LOC'))
+    assert.equal(tagging.length, general.length + 3)
+    assert.ok(general.every(name => (BEST_METRICS as readonly string[]).includes(name)))
   })
 })

@@ -57,6 +57,8 @@ describe('settings', () => {
     assert.equal(settings.searchSteps, 20_000)
     assert.equal(fit({ preset: 'paper' }, { searchEpochs: 2 }).searchSteps, undefined)
     assert.equal(modelSettings({ method: 'lora', preset: 'paper' }).settings.magnitudeAxis, 'out')
+    const official = fit({ preset: 'paper', compat: 'official' }, {})
+    assert.deepEqual([official.rank, official.adamEpsilon, official.compat], [4, 1e-6, 'official'])
   })
 
   it('every value of a preset is one that its setting accepts', () => {
@@ -92,6 +94,8 @@ describe('settings', () => {
     assert.equal(fit({}, { lowerLearningRate: 0.25 }).stepSize, 0.25)
     assert.equal(fit({}, { upperBatchSize: 3 }).upperBatchSize, 3)
     assert.equal(fit({}, { hypergradient: 'sama' }).radius, 1)
+    assert.equal(modelSettings({ method: 'adapter' }).settings.adapterActivation, 'silu')
+    assert.equal(modelSettings({ method: 'adapter', adapterKind: 'pfeiffer' }).settings.adapterActivation, 'relu')
     assert.equal(fit({}, { hypergradient: 'sama', radius: 0.5 }).radius, 0.5)
     // A preset's value for what it does not mean is not taken.
     assert.equal(fit({ preset: 'paper' }, { hypergradient: 'sama' }).radius, 1)
@@ -113,6 +117,42 @@ describe('settings', () => {
 
   describe('refuses', () => {
     const cases: [string, object, object, string, RegExp][] = [
+      [
+        'an initial rank below the one that is to be left',
+        { method: 'adalora', initialRank: 7 },
+        {},
+        'CONFIG_TOGETHER',
+        /initialRank must be at least rank \(8\)/,
+      ],
+      [
+        "what the authors' code does not read",
+        { compat: 'official', loraAlpha: 8 },
+        {},
+        'CONFIG_METHOD',
+        /compat 'official' does not read 'loraAlpha'; remove it or take 'none'/,
+      ],
+      [
+        'the axis, which it does not choose',
+        { compat: 'official', magnitudeAxis: 'in' },
+        {},
+        'CONFIG_METHOD',
+        /compat 'official' does not read 'magnitudeAxis'/,
+      ],
+      [
+        'a hypergradient that it does not have',
+        { compat: 'official' },
+        { hypergradient: 'exact' },
+        'CONFIG_TOGETHER',
+        /compat 'official' has hypergradient 'finite-difference' alone, got 'exact'/,
+      ],
+      ['the switch for another method', { method: 'dora', compat: 'official' }, {}, 'CONFIG_METHOD', /'compat'/],
+      [
+        'a rank for bottlenecks',
+        { method: 'adapter', rank: 4 },
+        {},
+        'CONFIG_METHOD',
+        /method 'adapter' does not read 'rank'/,
+      ],
       [
         "another method's own setting",
         { method: 'lora', projectionPrngKey: 1 },
@@ -142,9 +182,21 @@ describe('settings', () => {
       ['a boolean as text', {}, { resume: 'yes' }, 'CONFIG_VALUE', /true or false/],
       ['an empty list', { targetModules: [] }, {}, 'CONFIG_VALUE', /list of names/],
       ['a device of another kind', { device: 'tpu' }, {}, 'CONFIG_VALUE', /'auto', 'cpu', 'cuda' or 'cuda:N'/],
-      ['a later task', { task: 'token-classification' }, {}, 'CONFIG_LATER', /comes in a later version/],
+      [
+        'a setting of another task',
+        { task: 'token-classification', problemType: 'regression' },
+        {},
+        'CONFIG_METHOD',
+        /task 'token-classification' does not read 'problemType'/,
+      ],
+      [
+        'a setting of another task',
+        { stride: 3 },
+        {},
+        'CONFIG_METHOD',
+        /task 'text-classification' does not read 'stride'.*take 'token-classification'/,
+      ],
       ['a later task', { task: 'text-generation' }, {}, 'CONFIG_LATER', /comes in a later version/],
-      ['a later method', { method: 'adapter' }, {}, 'CONFIG_LATER', /comes in a later version/],
       [
         'what the method does not read',
         { method: 'lora' },
