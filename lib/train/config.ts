@@ -80,11 +80,13 @@ export const MODEL_FIELDS = {
     doc: 'Names of the linear layers that are adapted.',
   }),
   rankPattern: pattern({
+    readWith: PUBLISHED,
     methods: ADAPTED,
     defaultText: 'none',
     doc: "Other ranks for some layers, by regular expressions for the end of their path (PEFT's rank_pattern).",
   }),
   alphaPattern: pattern({
+    readWith: PUBLISHED,
     methods: ADAPTED,
     defaultText: 'none',
     doc: "The same for loraAlpha (PEFT's alpha_pattern).",

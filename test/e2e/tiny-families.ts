@@ -11,6 +11,8 @@ export interface TinyFamily {
   /** Files of its tokenizer. */
   readonly files: Readonly<Record<string, string | Uint8Array>>
   readonly examples: readonly { text: string; label: string }[]
+  /** False for a family without a head for every token. */
+  readonly labelsWords?: boolean
   /** Settings that only this family has a use for. */
   readonly model?: ModelOptions
 }
@@ -86,6 +88,7 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
       'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'GPT2Tokenizer', pad_token: '<pad>' }),
     },
     examples,
+    labelsWords: false,
     model: { rankPattern: { 'h.0.attn.c_attn': 1 }, alphaPattern: { 'h.1.attn.c_attn': 3 } },
   },
   'deberta-v2': {
