@@ -174,6 +174,7 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('.')))
 }
 
+/** Bottleneck adapters among the methods: placed by what ends the sublayers of a model. */
 export const bottleneck: AdapterKind<BottleneckSettings> = {
   peftType: 'ADAPTER',
 

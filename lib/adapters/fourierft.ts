@@ -129,6 +129,7 @@ function hermitianPlaces(drawn: readonly number[], out: number, width: number): 
   return [places, sources]
 }
 
+/** FourierFT among the methods. */
 export const fourierft: AdapterKind<FourierSettings> = {
   peftType: 'FOURIERFT',
 

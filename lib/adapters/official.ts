@@ -113,6 +113,7 @@ export function officialOrthogonality(layers: readonly OfficialLinear[]): Tensor
   )
 }
 
+/** The authors' BiDoRA among the methods: folders hold the whole model. */
 export const official: AdapterKind<OfficialSettings> = {
   peftType: 'BIDORA_OFFICIAL',
   trainsAll: true,

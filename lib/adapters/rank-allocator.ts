@@ -1,7 +1,20 @@
 import { noGrad } from '../autograd/mode.ts'
-import { abs, add, le, maskedFill_, mean, mul, reshape, select, sort, sub, unsqueeze, zerosLike } from '../ops/index.ts'
+import {
+  abs,
+  add,
+  cat,
+  le,
+  maskedFill_,
+  mean,
+  mul,
+  reshape,
+  select,
+  sort,
+  sub,
+  unsqueeze,
+  zerosLike,
+} from '../ops/index.ts'
 import { keep, scope, type Tensor } from '../tensor/index.ts'
-import { cat } from '../ops/index.ts'
 import type { AdaloraLinear } from './adalora.ts'
 
 /** When ranks are taken away, in steps counted from 1. */

@@ -114,6 +114,7 @@ function drawProjections(layers: readonly Linear[], { rank, projectionPrngKey = 
   })
 }
 
+/** VeRA among the methods: one pair of projections for all layers. */
 export const vera: AdapterKind<VeraSettings> = {
   peftType: 'VERA',
 

@@ -14,7 +14,7 @@ import {
   type TuningSettings,
   VeraLinear,
 } from '../../lib/adapters/index.ts'
-import { adalora } from '../../lib/adapters/adalora.ts'
+import { adalora } from '../../lib/adapters/adalora-files.ts'
 import { namedTensors } from '../../lib/adapters/checkpoint.ts'
 import { labelSet } from '../../lib/data/labels.ts'
 import { grad } from '../../lib/autograd/index.ts'

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadAdapter, saveAdapter } from '../../lib/adapters/index.ts'
+import { loadAdapter, prepareModel, saveAdapter, trainableParameters } from '../../lib/adapters/index.ts'
 import { grad, noGrad } from '../../lib/autograd/index.ts'
 import { SafetensorsFile, toDiskName } from '../../lib/io/index.ts'
 import {
   type Batch,
   classificationLoss,
+  tuningDefaults,
   loadModel,
   type PackedBatch,
   packBatch,
   type SequenceClassifier,
   TokenClassifier,
   tokenLoss,
-  tuningDefaults,
 } from '../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { flatten, indexSelect } from '../../lib/ops/index.ts'
@@ -216,6 +216,11 @@ describe('parity: encoders with a head for every token', () => {
       const model = loadModel(join(folder, name, 'model'), options)
       assert.deepEqual(model.origin!.created.toSorted(), ['classifier.bias', 'classifier.weight'])
       assert.ok(model.origin!.ignored.every(path => /^(pre_)?(classifier|pooler)\./.test(path)))
+      const { modelType } = model.config
+      const adapter = { rank: 2, loraAlpha: 4, ...tuningDefaults(modelType, 'token-classification') }
+      prepareModel(model, { method: 'lora', ...adapter })
+      const trained = trainableParameters(model).lower.map(([path]) => path.replace(/.*lora/, 'lora'))
+      assert.deepEqual(new Set(trained), new Set(['loraA', 'loraB', 'classifier.weight', 'classifier.bias']))
       model.dispose()
     })
   }
