@@ -37,8 +37,8 @@ export interface SaveOptions {
 
 /**
  * Writes `adapter_config.json` and `adapter_model.safetensors` in PEFT's layout: the adapter's tensors, or what the method
- * trains, and always the head. PEFT loads it where it knows the method: LoRA, and DoRA or BiDoRA with axis 'out'; else the
- * `peft_type` is one that it refuses.
+ * trains, and always the head. PEFT loads it where it knows the method (LoRA, rsLoRA, AdaLoRA,
+ * VeRA, FourierFT, and DoRA or BiDoRA with axis 'out'); else the `peft_type` is one that it refuses.
  *
  * @throws ArgumentError for method 'full', whose form is a checkpoint of the whole model, and for a model that was not made
  * ready with these settings

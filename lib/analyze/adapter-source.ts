@@ -9,6 +9,9 @@ import type { WholeModel } from './whole-model.ts'
 /** `base_model.model.PATH.lora_A.weight`, and the magnitude with or without its axis and `.weight`. */
 const pattern = /^base_model\.model\.(.+)\.(lora_A|lora_B|lora_magnitude_vector(?:_in)?)(?:\.weight)?$/
 
+/** The factors of an embedding, which is no linear layer and left out. */
+const ofEmbedding = /^base_model\.model\.(.+)\.lora_embedding_[AB]$/
+
 /**
  * An adapter in PEFT's layout on its base.
  *
@@ -19,9 +22,10 @@ export function adapterSource(folder: string, base: WholeModel): Source {
   if (!isLoraFamily(settings)) throw nothingChanged(folder, settings.method)
   const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
   const names = new Map<string, FactorNames>()
+  const embeddings = new Set([...file.entries.keys()].map(name => ofEmbedding.exec(name)?.[1]))
   for (const name of file.entries.keys()) {
     const [, path, tensor] = pattern.exec(name) ?? []
-    if (path === undefined) continue
+    if (path === undefined || embeddings.has(path)) continue
     const part = tensor === 'lora_A' ? 'loraA' : tensor === 'lora_B' ? 'loraB' : 'magnitude'
     names.set(path, { ...names.get(path), [part]: name })
   }

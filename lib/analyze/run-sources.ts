@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type AdapterMethod, scalingOf } from '../adapters/index.ts'
+import { isLoraFamily, patterned, scalingOf, type TuningSettings } from '../adapters/index.ts'
 import { FormatError } from '../errors.ts'
 import { isJsonObject, readJsonObject, SafetensorsFile, toDiskName } from '../io/index.ts'
 import { nothingChanged } from './adapter-source.ts'
@@ -39,6 +39,9 @@ export function runSource(folder: string, base: WholeModel): Source {
   const file = new SafetensorsFile(join(folder, 'tensors.safetensors'))
   const place = { checkpoint: folder.slice(folder.lastIndexOf('step-')), phase, step }
   if (settings.method === 'full') return fullSource(file, base, place)
+  const tuning = settings as unknown as TuningSettings
+  if (!isLoraFamily(tuning)) throw nothingChanged(folder, settings.method)
+  if (settings.compat === 'official') throw nothingChanged(folder, "bidora, compat 'official'")
 
   const names = new Map<string, FactorNames>()
   for (const name of file.entries.keys()) {
@@ -48,18 +51,8 @@ export function runSource(folder: string, base: WholeModel): Source {
     names.set(layer, { ...names.get(layer), [part]: name })
   }
   if (names.size === 0) throw nothingChanged(folder, settings.method)
-  const { rank, loraAlpha, magnitudeAxis } = settings
-  const method = settings.method as AdapterMethod
-  return lowRankSource(
-    file,
-    names,
-    {
-      scaling: scalingOf({ method, rank: Number(rank), loraAlpha: Number(loraAlpha) }),
-      magnitudeAxis: magnitudeAxis === 'in' ? 'in' : 'out',
-    },
-    base,
-    place,
-  )
+  const scaling = (path: string) => scalingOf(patterned(tuning, path))
+  return lowRankSource(file, names, { scaling, magnitudeAxis: tuning.magnitudeAxis ?? 'out' }, base, place)
 }
 
 /** A checkpoint of method 'full' holds every weight itself. */

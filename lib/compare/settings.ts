@@ -13,7 +13,7 @@ import {
   SHARED_FIELDS,
 } from '../train/config.ts'
 import { defaultOf, type Field, METHODS, type Method, unreadBecause } from '../train/field.ts'
-import { PRESETS } from '../train/presets.ts'
+import { PRESETS, presetFor } from '../train/presets.ts'
 import { fitSettings, modelSettings } from '../train/settings.ts'
 
 /** Settings as they were given, by name: any setting of a model or a training. */
@@ -59,6 +59,7 @@ export function contendersOf(
 ): Contender[] {
   const common = spelledOut('compare', shared, ELSEWHERE, others)
   for (const name of methods) refuseUnknownMethod(name, Object.keys(variants))
+  for (const given of [shared, ...Object.values(variants)]) refuseTask(given)
   const names = [...methods, ...Object.keys(variants).filter(name => !methods.includes(name))]
   refuseNames(names, variants)
   const contenders = names.map(name => {
@@ -70,6 +71,19 @@ export function contendersOf(
   for (const name of common.keys()) refuseUnread(name, contenders)
   for (const contender of contenders) resolveSettings(contender, { seed: 0 })
   return contenders
+}
+
+/** Data sets are read and scored as texts with labels. */
+function refuseTask({ task }: Given): void {
+  if (task === undefined || task === 'text-classification') return
+  throw new ConfigError(
+    'CONFIG_VALUE',
+    `compare: task must be 'text-classification', got '${String(task)}'; others are not compared yet`,
+    {
+      key: 'task',
+      allowed: ['text-classification'],
+    },
+  )
 }
 
 /**
@@ -154,11 +168,13 @@ function joined(
 
 /** What is not given: a preset's settings, and the defaults. */
 function usual(method: Method, given: Given): Given {
-  const names = Object.keys(FIELDS) as FieldName[]
-  const defaults = Object.fromEntries(names.map(name => [name, defaultOf(FIELDS[name] as Field<unknown>, method)]))
-  const preset = Object.entries(PRESETS[given.preset as keyof typeof PRESETS] ?? {})
-  const read = preset.filter(([name]) => (FIELDS[name as FieldName] as Field<unknown>).methods.includes(method))
-  return { ...defaults, ...Object.fromEntries(read) }
+  const preset = PRESETS[given.preset as keyof typeof PRESETS]
+  const named = Object.entries(preset ? presetFor(preset, method) : {})
+  const read = named.filter(([name]) => (FIELDS[name as FieldName] as Field<unknown>).methods.includes(method))
+  const settings: Record<string, unknown> = Object.fromEntries(read)
+  for (const [name, field] of Object.entries(FIELDS))
+    settings[name] ??= defaultOf(field as Field<unknown>, method, { ...settings, ...given })
+  return settings
 }
 
 /** Whether a method reads a setting, the others being as they are. */

@@ -43,7 +43,8 @@ export async function trainAdalora(training: Training): Promise<void> {
 function scheduleOf({ settings, retrainSteps: totalSteps }: Training): AllocationSchedule {
   const { tinit, tfinal, deltaT, importanceBeta1: beta1, importanceBeta2: beta2 } = settings
   const last = totalSteps - tfinal
-  if (last < 2 || tinit >= last) {
+  const takesNone = settings.initialRank <= settings.rank
+  if (!takesNone && (last < 2 || tinit >= last)) {
     throw new ConfigError(
       'CONFIG_TOGETHER',
       `fit: expected steps between tinit (${tinit}) and the last ${tfinal} (tfinal) of ${totalSteps} to take ranks in, got none; train longer, or lower tinit or tfinal`,

@@ -77,7 +77,7 @@ export const MODEL_FIELDS = {
   targetModules: list({
     methods: [...ADAPTED, 'adalora', 'vera', 'fourierft'],
     defaultText: 'those of PEFT for the model (BERT: query,value; GPT-2: c_attn)',
-    doc: 'Names of the linear layers that are adapted.',
+    doc: 'Names of the layers that are adapted: linear ones, and with bidora, dora, lora and rslora Conv1D and Embedding too.',
   }),
   rankPattern: pattern({
     readWith: PUBLISHED,

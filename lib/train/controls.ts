@@ -19,6 +19,12 @@ export function refuseControls(where: string, values: ReadonlyMap<FieldName, unk
       'precision',
       `precision ${precision} does nothing for weights of dtype ${dtype}; take dtype float32 or remove it`,
     )
+  const narrow = [precision, upperPrecision].includes('bfloat16-frozen')
+  if (narrow && (settings.method === 'full' || settings.method === 'fourierft' || settings.compat === 'official'))
+    refuse(
+      'precision',
+      `precision bfloat16-frozen is of products with frozen weights, of which ${settings.compat === 'official' ? "compat 'official'" : `method '${settings.method}'`} has none that it could take; take bfloat16 or remove it`,
+    )
   if (
     settings.gradientCheckpointing &&
     settings.method === 'bidora' &&
@@ -36,6 +42,11 @@ export function refuseControls(where: string, values: ReadonlyMap<FieldName, unk
       refuse('labelSmoothing', "problemType 'regression' has no classes; remove labelSmoothing")
   }
   const watches = loadBest || patience !== undefined
+  if (watches && settings.method === 'adalora')
+    refuse(
+      loadBest ? 'loadBest' : 'patience',
+      'adalora reaches its ranks at the end of its schedule alone, so that an earlier end or point has more of them; remove loadBest and patience',
+    )
   if (watches && settings.evalEvery === 0)
     refuse('evalEvery', `${loadBest ? 'loadBest' : 'patience'} needs more than one evaluation; give evalEvery`)
   if (values.has('bestMetric') && !watches)

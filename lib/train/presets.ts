@@ -1,3 +1,4 @@
+import type { Method } from './field.ts'
 import type { GivenFitSettings, GivenModelSettings } from './config.ts'
 
 /** A named set of settings. */
@@ -92,6 +93,19 @@ function presetOf([
     ...(retrainSteps !== undefined && { retrainLearningRate, retrainSteps }),
     ...(retrainWeightDecay !== undefined && { retrainWeightDecay }),
   }
+}
+
+/** Methods that the scripts' rank and scale are for. */
+const OF_RANK = ['bidora', 'dora', 'lora', 'rslora']
+
+/**
+ * What a preset says to a method: one of a single level trains on all examples as the scripts retrain, and one that makes
+ * something else of a rank keeps its own.
+ */
+export function presetFor(preset: Preset, method: Method): Preset {
+  const { rank, loraAlpha, weightDecay, retrainWeightDecay = weightDecay, ...rest } = preset
+  const decay = method === 'bidora' ? { weightDecay, retrainWeightDecay } : { weightDecay: retrainWeightDecay }
+  return { ...rest, ...(OF_RANK.includes(method) ? { rank, loraAlpha } : {}), ...decay }
 }
 
 type PresetName = 'paper' | keyof typeof SCRIPTS

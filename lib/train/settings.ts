@@ -14,7 +14,7 @@ import {
   SHARED_FIELDS,
 } from './config.ts'
 import { refuseControls } from './controls.ts'
-import { PRESETS, type Preset } from './presets.ts'
+import { PRESETS, type Preset, presetFor } from './presets.ts'
 import { refuseRounds } from './refuse-rounds.ts'
 import { accepts, allowed, conditions, defaultOf, type Field, type Method, unreadBecause } from './field.ts'
 
@@ -203,7 +203,8 @@ function fill(
   lists: Map<FieldName, unknown>,
   known: object = {},
 ): Record<string, unknown> {
-  const named = (presetOf(values.get('preset') ?? lists.get('preset')) ?? {}) as Readonly<Record<string, unknown>>
+  const preset = presetOf(values.get('preset') ?? lists.get('preset'))
+  const named = (preset ? presetFor(preset, method) : {}) as Readonly<Record<string, unknown>>
   const result: Record<string, unknown> = {}
   for (const name of Object.keys(names) as FieldName[]) {
     const others = { ...named, ...result }
@@ -358,6 +359,7 @@ function refuseBesideOfficial(refuse: (key: FieldName, sentence: string) => neve
     round: 'faithful',
     folds: 1,
     lengthWindow: 1,
+    repeats: 1,
     rollBack: false,
   } as const
   for (const [key, value] of Object.entries(only) as [keyof typeof only, unknown][]) {

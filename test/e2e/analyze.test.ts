@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Analysis, analyze, BiDoRA } from '../../lib/index.ts'
@@ -125,6 +125,31 @@ describe('analyze', function () {
     assert.deepEqual(
       layers.map(({ layer, lines }) => [layer, lines]),
       [0, 1].map(block => [`encoder.layer.${block}.intermediate.dense`, 16]),
+    )
+  })
+
+  it('reads checkpoints of layers with scales and ranks of their own, and refuses what is no product of two factors', async () => {
+    const tune = async (name: string, options: object) => {
+      const settings = { labels: ['ham', 'spam'], device: 'cpu', threads: 1, rank: 2, ...options } as const
+      await using model = await BiDoRA.fromPretrained(base, settings)
+      await model.fit(tinyExamples(64), { learningRate: 0.02, retrainSteps: 4, saveEvery: 2, output: at(name) })
+      cpSync(at(`${name}/run`), at(`${name}-alone/run`), { recursive: true })
+    }
+    await tune('patterns', { method: 'lora', rankPattern: { query: 3 }, alphaPattern: { 'layer.0.*value': 64 } })
+    const { layers } = await analyze({ adapter: at('patterns') })
+    const alone = await analyze({ adapter: at('patterns-alone'), model: base })
+    const last = alone.layers
+      .filter(({ step }) => step === 4)
+      .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
+    const saved = layers
+      .filter(({ checkpoint }) => checkpoint === 'final')
+      .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
+    assert.equal(last.length, 4)
+    assert.deepEqual(last, saved)
+    await tune('adalora', { method: 'adalora', initialRank: 3 })
+    await assert.rejects(
+      analyze({ adapter: at('adalora-alone'), model: base }),
+      /of method 'adalora', whose change is read from a merged model/,
     )
   })
 

@@ -7,6 +7,7 @@ Unigram model is trained on sentences below, with rules of normalisation that ar
 has, take 240 KB.
 """
 
+import contextlib
 import io
 import json
 from types import SimpleNamespace
@@ -86,7 +87,7 @@ NOT_SENTENCEPIECE = {'<user>the <user> film', '▁the▁film', '[CLS] the [SEP] 
 def train(rules):
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 4), model_writer=trained, model_type='unigram', vocab_size=150, character_coverage=1.0, num_threads=1, normalization_rule_tsv=str(rules),
+        sentence_iterator=iter(SENTENCES * 4), model_writer=trained, model_type='unigram', vocab_size=150, character_coverage=1.0, num_threads=1, normalization_rule_tsv=rules,
         pad_id=0, pad_piece='[PAD]', bos_id=1, bos_piece='[CLS]', eos_id=2, eos_piece='[SEP]', unk_id=3, unk_piece='[UNK]', user_defined_symbols=['<user>'], minloglevel=2,
     )  # fmt: skip
     return trained.getvalue()
@@ -100,7 +101,8 @@ def deberta():
         'tokenizer_config.json': {'do_lower_case': False, 'vocab_type': 'spm', 'tokenizer_class': 'DebertaV2Tokenizer'},
         'config.json': {'model_type': 'deberta-v2', 'max_position_embeddings': 512, 'pad_token_id': 0},
     })  # fmt: skip
-    (path / 'spm.model').write_bytes(train(rules))
+    with contextlib.chdir(rules.parent):  # the model keeps the path as it is given
+        (path / 'spm.model').write_bytes(train(rules.name))
     golden.wrote(path / 'spm.model')
     rules.unlink()
     own = sentencepiece.SentencePieceProcessor(model_file=str(path / 'spm.model'))

@@ -44,6 +44,27 @@ describe('contenders of a comparison', () => {
     assert.throws(() => contendersOf([], { direct: { hypergradient: 'first-order', radius: 0.1 } }, {}), /'radius'/)
   })
 
+  it("a default that goes with another setting decides what is read: compat 'official' has the published hypergradient", () => {
+    const official = { compat: 'official' }
+    assert.deepEqual(settingsOf(['bidora'], {}, { ...official, radius: 0.05 }), {
+      bidora: { ...official, radius: 0.05 },
+    })
+    assert.throws(
+      () => settingsOf(['bidora'], { off: official }, { hypergradient: 'exact' }),
+      /official' has hypergradient/,
+    )
+    const both = settingsOf(['bidora'], { off: official }, { radius: 0.05 })
+    assert.deepEqual(both, { bidora: {}, off: { ...official, radius: 0.05 } })
+  })
+
+  it('compares texts alone', () => {
+    const tokens = { task: 'token-classification' }
+    assert.throws(
+      () => contendersOf(['lora'], {}, tokens),
+      /task must be 'text-classification', got 'token-classification'/,
+    )
+  })
+
   it('a length of its own takes the place of a shared one in the other unit', () => {
     const settings = settingsOf(['lora'], { short: { method: 'lora', retrainSteps: 5 } }, { epochs: 3 })
     assert.deepEqual(settings, { lora: { retrainEpochs: 3 }, short: { retrainSteps: 5 } })

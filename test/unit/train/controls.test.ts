@@ -20,6 +20,19 @@ describe('settings of the controls', () => {
     refuses({ upperPrecision: 'bfloat16' }, /method 'lora' does not read 'upperPrecision'/, { method: 'lora' })
   })
 
+  it('refuse what would change nothing, or would end before the ranks are reached', () => {
+    const narrow = { precision: 'bfloat16-frozen' }
+    settings(narrow, { method: 'lora' })
+    refuses(narrow, /bfloat16-frozen is of products with frozen weights, of which method 'full' has none/, {
+      method: 'full',
+    })
+    refuses(narrow, /method 'fourierft' has none/, { method: 'fourierft' })
+    refuses(narrow, /compat 'official' has none/, { compat: 'official' })
+    for (const watch of [{ patience: 2 }, { loadBest: true }])
+      refuses({ ...watch, evalEvery: 5 }, /adalora reaches its ranks at the end/, { method: 'adalora' })
+    refuses({ repeats: 2 }, /compat 'official' has repeats 1 alone, got 2/, { compat: 'official' })
+  })
+
   it('texts of the command line become weights', () => {
     assert.deepEqual(valueFromText('classWeights', '1, 2.5'), [1, 2.5])
     assert.equal(valueFromText('classWeights', 'balanced'), 'balanced')

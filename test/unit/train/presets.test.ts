@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { contendersOf } from '../../../lib/compare/settings.ts'
+import { contendersOf, resolveSettings } from '../../../lib/compare/settings.ts'
 import type { GivenFitSettings, GivenModelSettings } from '../../../lib/train/config.ts'
+import type { Method } from '../../../lib/train/field.ts'
 import { PRESET_NAMES, PRESETS } from '../../../lib/train/presets.ts'
 import { fitSettings, modelSettings } from '../../../lib/train/settings.ts'
 import { presetName, scriptRows, settingsOfRow } from './published-scripts.ts'
@@ -104,6 +105,26 @@ describe('presets', () => {
     assert.equal(fit({ preset: 'roberta-base-rte' }, {}).retrainWeightDecay, 0.1)
     assert.equal(fit({ preset: 'roberta-base-rte' }, { retrainEpochs: 2 }).retrainSteps, undefined)
     assert.equal(fit({}, {}).retrainWeightDecay, 0.01)
+  })
+
+  it('say to methods of one level what the retraining has, and no rank to those that make something else of it', () => {
+    const decays = (['mrpc', 'qnli', 'rte', 'sst2'] as const).map(
+      task => fit({ preset: `roberta-large-${task}`, method: 'lora' }, {}).weightDecay,
+    )
+    assert.deepEqual(decays, [0.2, 0.3, 0.3, 1])
+    assert.equal(fit({ preset: 'roberta-base-rte', method: 'full' }, {}).weightDecay, 0.1)
+    const rankOf = (method: Method) => fit({ preset: 'paper', method }, {}).rank
+    assert.deepEqual(
+      (['bidora', 'dora', 'lora', 'rslora', 'adalora', 'vera'] as const).map(rankOf),
+      [4, 4, 4, 4, 8, 256],
+    )
+    const compared = contendersOf(['lora', 'vera'], {}, { preset: 'paper' }).map(one =>
+      resolveSettings(one, { seed: 0 }),
+    )
+    assert.deepEqual(
+      compared.map(({ settings }) => settings.rank),
+      [4, 256],
+    )
   })
 
   it('search alone where the script does; values that it has and does not use serve those who retrain', () => {
