@@ -82,7 +82,8 @@ export async function readParts({ places, model }: TrainRequest): Promise<Parts>
       'train: expected training examples, got none; give --dataset NAME or --train FILE',
     )
   }
-  const options = model as Pick<LoadFileOptions<TrainTask>, 'task' | 'problemType' | 'labels'>
+  const { task, problemType, labels } = model as Pick<LoadFileOptions<TrainTask>, 'task' | 'problemType' | 'labels'>
+  const options = { task, problemType, labels }
   const read = (file: string | undefined) => (file === undefined ? undefined : readExamples(file, places, options))
   const parts = { validation: await read(places.validation), test: await read(places.test) }
   return {

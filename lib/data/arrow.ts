@@ -1,7 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FormatError } from '../errors.ts'
 import { fileFault } from '../io/file-fault.ts'
+import { isJsonObject, type JsonObject, readJsonObject } from '../io/json.ts'
 import { type DataSource, readBytes, sourceName } from './bytes.ts'
 import { parseFeatures, plainRow } from './features.ts'
 import type { NamedRow } from './rows.ts'
@@ -16,7 +17,7 @@ import type { NamedRow } from './rows.ts'
  */
 export async function* readArrow(source: DataSource, from = 0): AsyncGenerator<NamedRow> {
   const folder = typeof source === 'string' ? await namesIn(source) : undefined
-  const paths = folder === undefined ? [source] : await savedFiles(source as string, folder)
+  const paths = folder === undefined ? [source] : savedFiles(source as string, folder)
   let line = 0
   for (const path of paths) {
     const table = await readTable(path)
@@ -59,26 +60,23 @@ async function namesIn(path: string): Promise<string[] | undefined> {
   }
 }
 
-interface State {
-  _data_files?: { filename: string }[]
-  _indices_data_files?: unknown[] | null
-  _indices_files?: unknown[] | null
-}
-
-async function savedFiles(folder: string, names: readonly string[]): Promise<string[]> {
+function savedFiles(folder: string, names: readonly string[]): string[] {
   if (!names.includes('state.json')) {
     const parts = names.includes('dataset_dict.json')
     throw new FormatError(
       'DATA_SAVED',
       parts
-        ? `${folder}: expected one data set, got a folder of several; name one of them (${await partNames(folder)})`
+        ? `${folder}: expected one data set, got a folder of several; name one of them (${partNames(folder)})`
         : `${folder}: expected a folder written by save_to_disk (with state.json), got ${names.slice(0, 8).join(', ') || 'an empty one'}; name a file or such a folder`,
       { file: folder, names },
     )
   }
-  const state = JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')) as State
-  const files = state._data_files?.map(({ filename }) => filename)
-  const indices = [...(state._indices_data_files ?? []), ...(state._indices_files ?? [])]
+  const path = join(folder, 'state.json')
+  const state = readJsonObject(path)
+  const files = listIn(path, state, '_data_files', 'objects with a filename', nameOf)
+  const indices = ['_indices_data_files', '_indices_files'].flatMap(
+    key => listIn(path, state, key, 'objects with a filename', nameOf) ?? [],
+  )
   if (files?.every(file => names.includes(file)) && indices.length === 0) {
     return files.map(file => join(folder, file))
   }
@@ -91,7 +89,33 @@ async function savedFiles(folder: string, names: readonly string[]): Promise<str
   )
 }
 
-async function partNames(folder: string): Promise<string> {
-  const { splits } = JSON.parse(await readFile(join(folder, 'dataset_dict.json'), 'utf8')) as { splits?: string[] }
+function partNames(folder: string): string {
+  const path = join(folder, 'dataset_dict.json')
+  const splits = listIn(path, readJsonObject(path), 'splits', 'names', name =>
+    typeof name === 'string' ? name : undefined,
+  )
   return (splits ?? []).map(split => join(folder, split)).join(', ')
+}
+
+function nameOf(file: unknown): string | undefined {
+  return isJsonObject(file) && typeof file.filename === 'string' ? file.filename : undefined
+}
+
+/** What `take` finds in each entry of a list of a JSON file; undefined where the key is not there or is null. */
+function listIn(
+  path: string,
+  object: JsonObject,
+  key: string,
+  expected: string,
+  take: (entry: unknown) => string | undefined,
+): string[] | undefined {
+  const list = object[key] ?? undefined
+  if (list === undefined) return undefined
+  const taken = Array.isArray(list) ? list.map(take) : [undefined]
+  if (taken.every(entry => entry !== undefined)) return taken
+  throw new FormatError(
+    'DATA_SAVED',
+    `${path}: expected ${key} to be a list of ${expected}, got ${JSON.stringify(list).slice(0, 60)}; save the data set again`,
+    { file: path, key },
+  )
 }

@@ -32,7 +32,8 @@ interface Layout {
  */
 export async function* readConll(source: DataSource, options: ConllOptions = {}): AsyncGenerator<NamedRow> {
   const name = sourceName(source)
-  let layout: Layout | undefined
+  // Whoever begins further down still needs the first line of a token: the one there may be a bad one.
+  let layout = (options.from?.offset ?? 0) > 0 ? await headLayout(source, options) : undefined
   let sentence: { line: number; tokens: string[]; labels: string[]; error?: FormatError } | undefined
   for await (const line of readLines(source, options)) {
     const text = withoutReturn(line.text)
@@ -47,13 +48,23 @@ export async function* readConll(source: DataSource, options: ConllOptions = {})
     const fields = split(text, layout.separator)
     if (layout.universal && /^\d+[-.]\d+$/.test(fields[0]!)) continue // a contraction or an empty node beside its words
     sentence ??= { line: line.number, tokens: [], labels: [] }
-    const [token, tag] = [fields[layout.token], fields[layout.tag]]
+    const [token, tag] = [fields[layout.token], fields[layout.tag]?.replace(/^ +| +$/g, '')]
     if (fields.length === layout.fields && token && tag) {
       sentence.tokens.push(token)
       sentence.labels.push(tag)
     } else sentence.error ??= badLine(name, { ...line, text }, fields, layout)
   }
   if (sentence !== undefined) yield finished(sentence)
+}
+
+/** The layout that the first line of a token tells; undefined where a file has none. */
+async function headLayout(source: DataSource, options: ConllOptions): Promise<Layout | undefined> {
+  for await (const { number, text: whole } of readLines(source)) {
+    const text = withoutReturn(whole)
+    if (/^[ \t]*$/.test(text) || isBoundary(text) || isComment(text, undefined, options)) continue
+    return findLayout(sourceName(source), number, text, options)
+  }
+  return undefined
 }
 
 function finished(sentence: { line: number; tokens: string[]; labels: string[]; error?: FormatError }): NamedRow {

@@ -84,6 +84,15 @@ async function* readOutcomes<T extends Task>(
   const named = format === 'conll' ? {} : options
   let columns: Columns | undefined
   let names: string[] | undefined
+  if (format === 'jsonl' && (options.from?.offset ?? 0) > 0) {
+    // Whoever begins further down still goes by the first row: the one there may be a bad one.
+    for await (const row of readFileRows(source, format, { ...options, from: undefined, onLine: undefined })) {
+      if ('error' in row) continue
+      names = Object.keys(row.values)
+      columns = findColumns(`${file}:${row.line}`, names, named, kind, labelled)
+      break
+    }
+  }
   for await (const row of readFileRows(source, format, options)) {
     const { line } = row
     if ('error' in row) {
@@ -138,7 +147,7 @@ function checkTask(file: string, task: Task, format: FileFormat): void {
   throw new ConfigError(
     'DATA_TASK',
     task === 'token-classification'
-      ? `${file}: expected a conll, jsonl or parquet file for ${task}, got ${format}; give format: 'conll' where it has a token a line, or write lists of tokens and labels as jsonl`
+      ? `${file}: expected a conll, jsonl, parquet or arrow file for ${task}, got ${format}; give format: 'conll' where it has a token a line, or write lists of tokens and labels as jsonl`
       : `${file}: expected a file of texts for ${task}, got conll; conll is for token-classification`,
     { key: 'task', format },
   )

@@ -2,6 +2,7 @@ import { type BidoraError, DataError, FormatError } from '../errors.ts'
 import { type DataSource, sourceName } from './bytes.ts'
 import type { ExampleOf, InputOf, Task } from './examples.ts'
 import { type FileOptions, type InnerOption, readExamples } from './file-examples.ts'
+import { checkFileOptions } from './file-options.ts'
 
 /** How a user's file is read. */
 export interface LoadFileOptions<T extends Task = 'text-classification'> extends Omit<FileOptions, InnerOption> {
@@ -13,20 +14,23 @@ export interface LoadFileOptions<T extends Task = 'text-classification'> extends
 }
 
 /**
- * Reads labelled examples from a file (gzipped or not): of texts from jsonl, csv and tsv; of tokens from conll and jsonl; of
- * prompts and completions from jsonl, csv and tsv. Columns are found by their usual names (text, sentence1 and sentence2,
- * question1 and question2, ...; label, score, ...; tokens and labels; prompt and completion) or named. Texts are kept as they
- * stand in the file, spaces included; label names of csv and tsv lose the spaces around them; entity tags become BIO2.
+ * Reads labelled examples from a file: of texts, or of prompts and completions, from jsonl, csv and tsv; of tokens from conll
+ * and jsonl (all of these gzipped or not); of each from parquet, arrow and the folders that Hugging Face's `datasets` saves.
+ * Columns are found by their usual names (text, sentence1 and sentence2, question1 and question2, ...; label, score, ...;
+ * tokens and labels; prompt and completion) or named. Texts are kept as they stand in the file, spaces included; label names
+ * of csv and tsv lose the spaces around them; entity tags become BIO2.
  *
  * @example
  * const examples = await loadFile('train.csv', { labels: ['ham', 'spam'] })
  * const sentences = await loadFile('train.conll', { task: 'token-classification' })
- * @throws FormatError or DataError naming file and line of the first bad row, and the lines of up to ten more.
+ * @throws ConfigError for an option that is unknown or has a value that is not allowed; FormatError or DataError naming file
+ * and line of the first bad row, and the lines of up to ten more.
  */
 export async function loadFile<T extends Task = 'text-classification'>(
   source: DataSource,
   options: LoadFileOptions<T> = {},
 ): Promise<ExampleOf[T][]> {
+  checkFileOptions(sourceName(source), options, 'load')
   const examples: ExampleOf[T][] = []
   const problems: { line: number; error: BidoraError }[] = []
   for await (const outcome of readExamples(source, taskOf(options), options, true)) {
@@ -42,12 +46,13 @@ export async function loadFile<T extends Task = 'text-classification'>(
 /**
  * Reads texts (or tokens, or prompts) to predict for, one by one and in order, from a file with or without labels.
  *
- * @throws FormatError or DataError naming file and line of the first bad row.
+ * @throws ConfigError as `loadFile`; FormatError or DataError naming file and line of the first bad row.
  */
 export async function* readInputs<T extends Task = 'text-classification'>(
   source: DataSource,
   options: LoadFileOptions<T> = {},
 ): AsyncGenerator<InputOf[T]> {
+  checkFileOptions(sourceName(source), options, 'load')
   for await (const outcome of readExamples(source, taskOf(options), options, false)) {
     if ('error' in outcome) throw outcome.error
     yield outcome.row as unknown as InputOf[T]
@@ -77,6 +82,7 @@ function together(problems: readonly { line: number; error: BidoraError }[]): Bi
     : new DataError(first.error.code, message, details)
 }
 
-function noRows(file: string): DataError {
+/** The error for a file without a row that can be read. */
+export function noRows(file: string): DataError {
   return new DataError('DATA_EMPTY', `${file}: expected rows with data, got none; check the file`, { file })
 }

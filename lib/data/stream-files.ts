@@ -1,10 +1,11 @@
-import { ArgumentError, DataError } from '../errors.ts'
+import { ArgumentError } from '../errors.ts'
 import type { ExampleOf, Task } from './examples.ts'
 import { type FileOptions, type Outcome, readExamples } from './file-examples.ts'
-import type { LoadFileOptions } from './load-file.ts'
+import { checkFileOptions } from './file-options.ts'
+import { type LoadFileOptions, noRows } from './load-file.ts'
 import { Random, shuffle } from './random.ts'
 import { dropAt, type Mixing, replay } from './shuffle-buffer.ts'
-import { checkState, fileSizes, type RowPlace, type StreamState } from './stream-state.ts'
+import { checkState, fileSizes, type RowPlace, type StreamState, settingsOf } from './stream-state.ts'
 
 /** How files are streamed. */
 export interface StreamOptions<T extends Task = 'text-classification'> extends LoadFileOptions<T> {
@@ -32,32 +33,35 @@ interface Held<E> {
 /**
  * Examples of jsonl, csv, tsv, conll, parquet and arrow files, one after the other and never all in memory: only the rows of
  * the shuffle buffer are (and the row group of parquet, the file of arrow). Each iteration is one pass, in an order of its
- * own, or the rest of the one that was broken off; the same seed gives the same orders. Bad rows are an error when they are read, or with `malformed: 'skip'` a warning
- * when they are drawn.
+ * own, or the rest of the one that was broken off; the same seed gives the same orders. Bad rows are an error when they are
+ * read, or with `malformed: 'skip'` a warning when they are drawn; a pass of nothing but bad rows is an error.
  *
  * @example
  * const stream = streamFiles(['a.jsonl', 'b.jsonl.gz'], { seed: 1, shuffleBuffer: 50_000 })
  * for await (const example of stream) console.log(example.text, stream.state())
- * @throws DataError where the state is of other files or settings; while reading, FormatError or DataError with file and line.
+ * @throws ConfigError as `loadFile`; DataError where the state is of other files or settings; while reading, FormatError or
+ * DataError with file and line.
  */
 export function streamFiles<T extends Task = 'text-classification'>(
   files: string | readonly string[],
   options: StreamOptions<T> = {},
 ): ExampleStream<ExampleOf[T]> {
   const paths = typeof files === 'string' ? [files] : [...files]
+  checkFileOptions('streamFiles', options, 'stream')
   const { seed = 0, shuffleBuffer = 10_000, state } = options
   if (paths.length === 0) throw argument('files', 'one path at least', 'none')
   if (!Number.isSafeInteger(shuffleBuffer) || shuffleBuffer < 1) {
     throw argument('shuffleBuffer', 'a whole number of rows from 1', String(shuffleBuffer))
   }
   const task = options.task ?? ('text-classification' as T)
-  const identity = { task, files: fileSizes(paths), seed, shuffleBuffer }
+  const identity = { task, files: fileSizes(paths), seed, shuffleBuffer, settings: settingsOf(options) }
   if (state !== undefined) checkState(state, identity)
   const fresh: StreamState = {
     version: 1,
     ...identity,
     pass: 0,
     drawn: 0,
+    given: 0,
     rows: undefined,
     place: undefined,
     scheme: options.scheme,
@@ -94,7 +98,9 @@ class FileStream<T extends Task> implements ExampleStream<ExampleOf[T]> {
     this.#running = true
     try {
       yield* this.#pass()
-      this.#state = { ...this.#state, pass: this.#state.pass + 1, drawn: 0, rows: undefined, place: undefined }
+      if (this.#state.given === 0) throw noRows(this.#paths.join(', '))
+      const pass = this.#state.pass + 1
+      this.#state = { ...this.#state, pass, drawn: 0, given: 0, rows: undefined, place: undefined }
     } finally {
       this.#state = this.state()
       this.#held = []
@@ -120,12 +126,10 @@ class FileStream<T extends Task> implements ExampleStream<ExampleOf[T]> {
         if (following.done) dropAt(held, at)
         else held[at] = following.value
         state.drawn++
-        if ('row' in outcome) yield outcome.row
-        else this.#options.onWarning?.(`${outcome.error.message} [skipped]`)
-      }
-      if (state.rows === 0) {
-        const message = `${this.#paths[0]}: expected rows with data, got none; check the file`
-        throw new DataError('DATA_EMPTY', message, { file: this.#paths[0] })
+        if ('row' in outcome) {
+          state.given++
+          yield outcome.row
+        } else this.#options.onWarning?.(`${outcome.error.message} [skipped]`)
       }
     } finally {
       await rows.return()

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { DataError } from '../errors.ts'
 import { fileFault } from '../io/file-fault.ts'
 import type { Task } from './examples.ts'
+import { type ReadingOptions, readingOptions } from './file-options.ts'
 import type { TagScheme } from './tag-schemes.ts'
 
 /** Where a row stands: rows, lines and unpacked bytes before it; rows are those of all files before it in the pass. */
@@ -21,10 +22,14 @@ export interface StreamState {
   files: { name: string; bytes: number }[]
   seed: number
   shuffleBuffer: number
+  /** What decides what the files' rows are: format, columns, labels and so on, where given or other than usual. */
+  settings: ReadingOptions
   /** Passes that are over. */
   pass: number
   /** Rows drawn in this pass. */
   drawn: number
+  /** Of these, rows that were examples and no bad ones. */
+  given: number
   /** Rows of a pass, once its end has been seen. */
   rows: number | undefined
   /** The oldest row that the buffer still holds, or the next that is read. */
@@ -32,7 +37,7 @@ export interface StreamState {
   scheme: TagScheme | 'plain' | undefined
 }
 
-export type StreamIdentity = Pick<StreamState, 'task' | 'files' | 'seed' | 'shuffleBuffer'>
+export type StreamIdentity = Pick<StreamState, 'task' | 'files' | 'seed' | 'shuffleBuffer' | 'settings'>
 
 /** Names and sizes of files, by which a state knows them again. */
 export function fileSizes(paths: readonly string[]): StreamState['files'] {
@@ -46,6 +51,21 @@ export function fileSizes(paths: readonly string[]): StreamState['files'] {
   })
 }
 
+/** The settings that decide what rows are. One that is given as it would be anyway is none. */
+export function settingsOf(options: ReadingOptions): ReadingOptions {
+  const usual: ReadingOptions = {
+    problemType: 'single-label',
+    malformed: 'error',
+    invalidTags: 'repair',
+    labelSeparator: ',',
+  }
+  return Object.fromEntries(
+    readingOptions
+      .map(key => [key, options[key]] as const)
+      .filter(([key, value]) => value !== undefined && value !== usual[key]),
+  )
+}
+
 /**
  * Refuses a state of other files or other settings: its rows would be others.
  *
@@ -55,11 +75,15 @@ export function checkState(state: StreamState, now: StreamIdentity): void {
   const differs = (what: string, was: unknown, is: unknown) =>
     new DataError(
       'DATA_STREAM_STATE',
-      `stream: expected the ${what} of its state (${JSON.stringify(was)}), got ${JSON.stringify(is)}; begin anew or give the same`,
+      `stream: expected the ${what} of its state (${JSON.stringify(was) ?? 'none given'}), got ${JSON.stringify(is) ?? 'none'}; begin anew or give the same`,
       { what, was, is },
     )
   if (state.version !== 1) throw differs('version', state.version, 1)
   for (const key of ['task', 'files', 'seed', 'shuffleBuffer'] as const) {
     if (JSON.stringify(state[key]) !== JSON.stringify(now[key])) throw differs(key, state[key], now[key])
+  }
+  for (const key of readingOptions) {
+    const [was, is] = [state.settings?.[key], now.settings[key]]
+    if (JSON.stringify(was) !== JSON.stringify(is)) throw differs(key, was, is)
   }
 }

@@ -1,5 +1,5 @@
 import { ArgumentError, DataError } from '../errors.ts'
-import { type Entity, entitiesOf as readEntities, type TagScheme } from '../metrics/entities.ts'
+import { type Entity, parseTag, entitiesOf as readEntities, type Tag, type TagScheme } from '../metrics/entities.ts'
 
 export type { Entity, TagScheme }
 
@@ -13,14 +13,6 @@ export interface TagOptions {
   where?: string | undefined
 }
 
-/** A tag taken apart: `B-LOC` is B and LOC; a tag of chunks without types (`B`) has the type ''. */
-interface Tag {
-  mark: 'O' | 'B' | 'I' | 'E' | 'S'
-  type: string
-}
-
-const marks: Readonly<Record<string, Tag['mark']>> = { O: 'O', B: 'B', I: 'I', E: 'E', S: 'S', L: 'E', U: 'S' }
-
 /**
  * The entities that tags mark, in order.
  *
@@ -31,7 +23,7 @@ const marks: Readonly<Record<string, Tag['mark']>> = { O: 'O', B: 'B', I: 'I', E
  * @throws DataError for what is no tag at all, and with `invalid: 'error'` for the first tag that the scheme forbids.
  */
 export function entitiesOf(tags: readonly string[], options: TagOptions = {}): Entity[] {
-  const parsed = tags.map((tag, index) => parseTag(tag, options.where ?? 'tags', index))
+  const parsed = tags.map((tag, index) => readTag(tag, options.where ?? 'tags', index))
   if (options.invalid === 'error') refuseInvalid(tags, parsed, options)
   return readEntities(tags)
 }
@@ -86,14 +78,14 @@ function write(tags: readonly string[], options: TagOptions, choose: Choose): st
   return written
 }
 
-function parseTag(tag: unknown, where: string, index: number): Tag {
-  const found = typeof tag === 'string' ? /^(?:(O)|([BIESLU])(?:-(.+))?)$/s.exec(tag) : null
-  if (found !== null) return { mark: marks[found[1] ?? found[2]!]!, type: found[3] ?? '' }
-  throw new DataError(
-    'DATA_TAG',
-    `${where}[${index}]: expected a tag such as O, B-LOC or I-LOC, got ${JSON.stringify(tag) ?? String(tag)}; correct the tag`,
-    { where, index, tag },
-  )
+/** As `parseTag`; what is no tag is here a fault of the data. */
+function readTag(tag: string, where: string, index: number): Tag {
+  try {
+    return parseTag(tag, `${where}[${index}]`)
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error
+    throw new DataError('DATA_TAG', error.message, { where, index, tag }, { cause: error })
+  }
 }
 
 function refuseInvalid(tags: readonly string[], parsed: readonly Tag[], options: TagOptions): void {

@@ -14,7 +14,7 @@ export interface Entity {
 }
 
 /** A tag taken apart: `B-LOC` is B and LOC; `B` alone has the type ''. */
-interface Tag {
+export interface Tag {
   mark: 'O' | 'B' | 'I' | 'E' | 'S'
   type: string
 }
@@ -119,7 +119,12 @@ function readStrictly(tags: readonly Tag[], { begins, goesOn, ends }: Rules): En
   return entities
 }
 
-function parseTag(tag: unknown, where: string, scheme?: TagScheme): Tag {
+/**
+ * Takes a tag apart; BILOU's L and U come as E and S.
+ *
+ * @throws ArgumentError for what is no tag, and for a mark that the scheme does not have.
+ */
+export function parseTag(tag: unknown, where: string, scheme?: TagScheme): Tag {
   const { marks } = scheme === undefined ? { marks: 'OBIESLU' } : schemes[scheme]
   const found = typeof tag === 'string' ? /^(?:(O)|([BIESLU])(?:-(.+))?)$/s.exec(tag) : null
   const mark = found?.[1] ?? found?.[2]

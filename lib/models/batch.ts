@@ -164,7 +164,7 @@ function checkPacked({ inputIds, tokenTypeIds, rows }: PackedBatch, maxLength: n
   if (longest > maxLength) throw unfit(`at most ${maxLength} tokens a text (cut longer ones)`, [longest])
 }
 
-export function hasZero(mask: BigInt64Array | Int32Array): boolean {
+function hasZero(mask: BigInt64Array | Int32Array): boolean {
   return mask instanceof BigInt64Array ? mask.includes(0n) : mask.includes(0)
 }
 
@@ -178,9 +178,13 @@ export function rangeOf(ids: BigInt64Array | Int32Array): [number, number] {
   return [Number(least), Number(largest)]
 }
 
-function requirePadded(batch: { layout: string }, where: string): void {
+/** @throws ArgumentError for another layout; `where` names who asks. */
+export function requirePadded(batch: { layout: string }, where: string): void {
   if (batch.layout === 'padded') return
-  throw new ArgumentError('BATCH_LAYOUT', `${where}: expected a batch of the layout 'padded', got '${batch.layout}'`)
+  throw new ArgumentError(
+    'BATCH_LAYOUT',
+    `${where}: expected a batch of the layout 'padded', got '${batch.layout}'; make it with toBatch`,
+  )
 }
 
 function unfit(expected: string, got: readonly number[]): ShapeError {

@@ -24,7 +24,7 @@ export interface CausalOptions extends ForwardOptions {
 
 /** What a language model is to compute. */
 export interface LanguageOptions extends CausalOptions {
-  /** Give the logits of each text's last place alone, [batch, 1, vocabulary]. */
+  /** Give the logits of each text's last place alone, [batch, 1, vocabulary]. The batch is then `padded`. */
   lastOnly?: boolean
 }
 
@@ -52,7 +52,10 @@ export abstract class CausalLanguageModel extends Module {
   /** Room for keys and values of all layers. */
   abstract newCache(): KeyValueCache
 
-  /** @throws ShapeError where the batch is longer than `maxLength` or its tensors disagree. */
+  /**
+   * @throws ShapeError where the batch is longer than `maxLength` or its tensors disagree, ArgumentError for a foreign token
+   * and for a packed batch with `cache` or `lastOnly`.
+   */
   abstract forward(batch: Batch, options?: LanguageOptions): LanguageOutput
 }
 

@@ -107,8 +107,12 @@ export function nameOnDisk(key: string, names: FamilyFields['names'] = {}): stri
 }
 
 /** The names on disk of the fields that hold real numbers. */
-export function realNames({ names = {}, own = {} }: FamilyFields): string[] {
-  const checks = { ...fields, ...Object.fromEntries(Object.entries(own).map(([key, { check }]) => [key, check])) }
+export function realNames({
+  names = {},
+  own = {},
+  fields: common = fields,
+}: FamilyFields & Partial<Pick<ConfigForm, 'fields'>>): string[] {
+  const checks = { ...common, ...Object.fromEntries(Object.entries(own).map(([key, { check }]) => [key, check])) }
   const isReal = (check: Check) => check[1](0.5)
   return Object.entries(checks).flatMap(([key, check]) => (isReal(check) ? (nameOnDisk(key, names) ?? []) : []))
 }

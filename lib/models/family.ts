@@ -2,7 +2,7 @@ import type { JsonObject } from '../io/index.ts'
 import type { Placement } from '../nn/index.ts'
 import type { CausalLanguageModel } from './causal.ts'
 import type { SequenceClassifier } from './classifier.ts'
-import type { ConfigDefaults, EncoderConfig, FamilyFields, ModelConfig } from './config.ts'
+import type { Check, ConfigDefaults, EncoderConfig, FamilyFields, ModelConfig } from './config.ts'
 import type { TokenClassifier } from './token-classifier.ts'
 
 /** One kind of model: how its folders are read and written. Each file of a model exports one; `registry.ts` lists them. */
@@ -15,7 +15,9 @@ export interface ModelFamily extends FamilyFields {
   readonly architecture: string
   /** What transformers assumes for fields of an encoder that config.json leaves out. */
   readonly defaults?: ConfigDefaults
-  /** How config.json is read where its fields are not those of `defaults`. */
+  /** The fields of config.json where they are not those of an encoder, by their names here. */
+  readonly fields?: Readonly<Record<string, Check>>
+  /** How config.json is read then. */
   readConfig?(json: JsonObject, where: string): ModelConfig
   /** Standard deviation of the new weights of a layer; the configuration's `initializerRange` unless said otherwise. */
   startStd?(config: ModelConfig, path: string): number
@@ -43,6 +45,8 @@ export interface ModelFamily extends FamilyFields {
   readonly languageModel?: {
     readonly architecture: string
     readonly ignorable: readonly RegExp[]
+    /** Other classes of transformers whose checkpoints hold all of this model with such a configuration. */
+    alsoFrom(config: ModelConfig): readonly string[]
     create(config: ModelConfig, placement: Placement): CausalLanguageModel
   }
 }

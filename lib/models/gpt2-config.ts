@@ -44,7 +44,8 @@ const tokens: Check = [
     token[1](value) || (Array.isArray(value) && value.length > 0 && value.every(id => id !== null && token[1](id))),
 ]
 
-const fields = {
+/** What the fields must be. */
+export const gpt2Fields = {
   vocabSize: size,
   nPositions: size,
   nEmbd: size,
@@ -67,7 +68,7 @@ const fields = {
 } satisfies Record<string, Check>
 
 /** transformers' defaults. */
-const defaults: Readonly<Record<keyof typeof fields, unknown>> = {
+const defaults: Readonly<Record<keyof typeof gpt2Fields, unknown>> = {
   vocabSize: 50257,
   nPositions: 1024,
   nEmbd: 768,
@@ -98,7 +99,7 @@ const isOff = (value: unknown) => value === false
  */
 export function readGPT2Config(json: JsonObject, where: string): GPT2Config {
   const form = {
-    fields,
+    fields: gpt2Fields,
     defaults,
     switches: [
       ['add_cross_attention', isOff, 'cross-attention'],

@@ -15,7 +15,7 @@ import {
 } from '../nn/index.ts'
 import { add, amax, arange, chunk, cumsum, indexSelect, mul, narrow, ne, sub, to, view } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
-import { type Batch, checkBatch } from './batch.ts'
+import { type Batch, checkBatch, requirePadded } from './batch.ts'
 import {
   CausalLanguageModel,
   type CausalOptions,
@@ -27,7 +27,7 @@ import {
 import { type ClassifierOutput, type EncoderOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { ModelConfig } from './config.ts'
 import type { ModelFamily } from './family.ts'
-import { type GPT2Config, readGPT2Config } from './gpt2-config.ts'
+import { type GPT2Config, gpt2Fields, readGPT2Config } from './gpt2-config.ts'
 import { KeyValueCache, type LayerCache } from './key-value-cache.ts'
 
 // "Language Models are Unsupervised Multitask Learners", as transformers' modeling_gpt2.py computes it: layer norm before
@@ -36,7 +36,7 @@ import { KeyValueCache, type LayerCache } from './key-value-cache.ts'
 // Hidden states are [batch, seq, hidden], or [rows, hidden] where a batch has no padding; written [..., hidden].
 
 /** Causal attention with query, key and value from one projection. */
-export class GPT2Attention extends Module {
+class GPT2Attention extends Module {
   /** [..., hidden] to query, key and value beside each other, [..., 3 hidden] */
   cAttn: Layer
   cProj: Layer
@@ -71,7 +71,7 @@ export class GPT2Attention extends Module {
 }
 
 /** The feed-forward half of a layer. */
-export class GPT2MLP extends Module {
+class GPT2MLP extends Module {
   cFc: Layer
   cProj: Layer
   readonly dropout: Dropout
@@ -94,7 +94,7 @@ export class GPT2MLP extends Module {
 }
 
 /** One layer: attention, then feed-forward, each on the normalised input and added to it. */
-export class GPT2Block extends Module {
+class GPT2Block extends Module {
   readonly ln1: LayerNorm
   readonly attn: GPT2Attention
   readonly ln2: LayerNorm
@@ -143,9 +143,10 @@ export class GPT2Model extends Module {
    * Hidden states of a batch; the first is that of the embeddings, the last has the last layer norm.
    *
    * @throws ShapeError where the texts, with those in the cache, are longer than `maxLength` or tensors disagree,
-   * ArgumentError for a foreign token.
+   * ArgumentError for a foreign token and for a packed batch with a cache.
    */
   forward(batch: Batch, { hiddenStates: every = false, cache }: CausalOptions = {}): EncoderOutput {
+    if (cache) requirePadded(batch, 'forward with a cache')
     checkBatch(batch, this.maxLength - (cache?.length ?? 0), this.#vocabSize)
     const kept = keptTokens(batch, cache)
     const positions = positionsOf(batch, kept, cache?.length ?? 0)
@@ -215,10 +216,11 @@ export class GPT2LMHeadModel extends CausalLanguageModel {
   }
 
   override forward(batch: Batch, { lastOnly = false, ...options }: LanguageOptions = {}): LanguageOutput {
+    if (lastOnly) requirePadded(batch, 'forward with lastOnly')
     return scope(() => {
       const { lastHiddenState, hiddenStates } = this.transformer.forward(batch, options)
       const seq = lastHiddenState.shape[1]!
-      const asked = lastOnly && batch.layout === 'padded' ? narrow(lastHiddenState, 1, seq - 1, 1) : lastHiddenState
+      const asked = lastOnly ? narrow(lastHiddenState, 1, seq - 1, 1) : lastHiddenState
       return { logits: this.lmHead.forward(asked), ...(hiddenStates ? { hiddenStates } : {}) }
     })
   }
@@ -229,12 +231,15 @@ export class GPT2ForSequenceClassification extends SequenceClassifier {
   readonly transformer: GPT2Model
   score: Layer
   readonly #padding: number | undefined
+  /** Whether the mask counts beside the padding token: the texts may be filled up with another. */
+  readonly #byMask: boolean
 
   constructor(config: GPT2Config, placement: Placement = {}) {
-    super(config)
+    super(withPadding(config))
     this.transformer = new GPT2Model(config, placement)
     this.score = new Linear(config.nEmbd, config.labels.length, { ...placement, bias: false })
-    this.#padding = config.padTokenId
+    this.#padding = withPadding(config).padTokenId
+    this.#byMask = config.padTokenId === undefined
   }
 
   get maxLength(): number {
@@ -245,17 +250,27 @@ export class GPT2ForSequenceClassification extends SequenceClassifier {
     return scope(() => {
       const { lastHiddenState, hiddenStates } = this.transformer.forward(batch, options)
       const flat = view(lastHiddenState, [-1, lastHiddenState.shape.at(-1)!]) // [places or rows, hidden]
-      const pooled = indexSelect(flat, 0, lastRows(batch, this.#padding)) // [batch, hidden]
+      const pooled = indexSelect(flat, 0, lastRows(batch, this.#padding, this.#byMask)) // [batch, hidden]
       return { logits: this.score.forward(pooled), ...(hiddenStates ? { hiddenStates } : {}) }
     })
   }
 }
 
 /**
- * The row of each text's last token that is not the padding token, [batch]; of its first where there is none. As
- * transformers, which goes by the token and not by the mask; without a padding token the mask says it.
+ * A classifier of transformers refuses batches without a padding token, so the ending one is it where there is none: here
+ * too, so that a saved model gives the same there.
  */
-function lastRows(batch: Batch, padding: number | undefined): Tensor {
+function withPadding(config: GPT2Config): GPT2Config {
+  const [ending] = [config.eosTokenId].flat()
+  const isMissing = config.padTokenId === undefined && ending !== undefined && ending < config.vocabSize
+  return isMissing ? { ...config, padTokenId: ending } : config
+}
+
+/**
+ * The row of each text's last token that is not the padding token, [batch]; of its first where there is none. As
+ * transformers, which goes by the token and not by the mask; `byMask`, where config.json names no padding token, by both.
+ */
+function lastRows(batch: Batch, padding: number | undefined, byMask: boolean): Tensor {
   const packed = batch.layout === 'packed' ? batch.rows : undefined
   const mask = packed?.mask ?? (batch as { attentionMask: Tensor }).attentionMask // [batch, seq]
   const [texts, seq] = mask.shape as [number, number]
@@ -263,7 +278,7 @@ function lastRows(batch: Batch, padding: number | undefined): Tensor {
   const kept = to(ne(mask, 0), { dtype: 'int64' })
   const ids = packed ? view(indexSelect(batch.inputIds, 0, packed.rowOf), [texts, seq]) : batch.inputIds
   const real = padding === undefined ? kept : to(ne(ids, padding), { dtype: 'int64' })
-  const within = packed ? mul(real, kept) : real
+  const within = packed || byMask ? mul(real, kept) : real
   const last = amax(mul(within, arange(0, seq, { device })), { dim: [1] }) // [batch]
   return add(last, packed ? packed.first : arange(0, texts * seq, { step: seq, device }))
 }
@@ -280,8 +295,11 @@ export const gpt2: ModelFamily = {
   languageModel: {
     architecture: 'GPT2LMHeadModel',
     ignorable: [...oldMasks, /^(score|multiple_choice_head)\./],
+    // Where the head is the word table, a checkpoint of the model alone has it all.
+    alsoFrom: config => [...((config as GPT2Config).tieWordEmbeddings ? ['GPT2Model'] : []), 'GPT2DoubleHeadsModel'],
     create: (config, placement) => new GPT2LMHeadModel(config as GPT2Config, placement),
   },
+  fields: gpt2Fields,
   readConfig: readGPT2Config,
   // The ends of the residual paths: the GPT-2 paper, 2.3.
   startStd: (config, path) =>

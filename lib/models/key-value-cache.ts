@@ -1,3 +1,4 @@
+import { noGrad } from '../autograd/index.ts'
 import { copy_, empty, indexSelect, narrow } from '../ops/index.ts'
 import { keep, type Tensor } from '../tensor/index.ts'
 
@@ -18,10 +19,12 @@ export class LayerCache {
    */
   append(keys: Tensor, values: Tensor): [keys: Tensor, values: Tensor] {
     const [past, length] = [this.#length, this.#length + keys.shape[1]!]
-    this.#keys = grown(this.#keys, keys, past, length)
-    this.#values = grown(this.#values, values, past, length)
+    noGrad(() => {
+      this.#keys = grown(this.#keys, keys, past, length)
+      this.#values = grown(this.#values, values, past, length)
+    })
     this.#length = length
-    return [narrow(this.#keys, 1, 0, length), narrow(this.#values, 1, 0, length)]
+    return [narrow(this.#keys!, 1, 0, length), narrow(this.#values!, 1, 0, length)]
   }
 
   /** Takes the texts at these places, [n] int64, as the batch from now on. */

@@ -8,7 +8,7 @@ import type { CausalLanguageModel } from './causal.ts'
 import { planNames } from './checkpoint-names.ts'
 import type { ModelFamily } from './family.ts'
 import { initialise } from './initialise.ts'
-import { checkPlacement, placed, requireFit } from './load.ts'
+import { checkPlacement, placed, requireFit, requireHead } from './load.ts'
 import { familyOf, readConfigOf, startStdOf } from './registry.ts'
 
 /** Options of `loadLanguageModel`. */
@@ -22,7 +22,7 @@ const headName = 'lm_head.weight'
 
 /**
  * Loads a language model from a Hugging Face folder, in evaluation mode, as strictly as `loadModel`. A checkpoint without a
- * head will do where the head is the word table; a head beside a table that it is tied to has to be equal to it.
+ * head will do where the head is the word table, one with the head of another task will not; a head beside a table that it is tied to has to be equal to it.
  *
  * @example const model = loadLanguageModel('./gpt2')
  * @throws ConfigError for a model that reads both ways or is not supported, FormatError for a checkpoint that does not fit.
@@ -34,6 +34,7 @@ export function loadLanguageModel(folder: string, options: LoadLanguageModelOpti
   const family = familyOf(json.model_type, file)
   const language = requireLanguage(family, file)
   const config = readConfigOf(family, json, file)
+  requireHead(json, [language.architecture, ...language.alsoFrom(config)], file, 'use a checkpoint of a language model')
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
   const { sources, ignored } = planNames(checkpoint.entries.keys(), { ...family, ignorable: language.ignorable }, false)
 

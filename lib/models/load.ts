@@ -63,7 +63,7 @@ export function loadModel(folder: string, options: LoadModelOptions = {}): Seque
   const json = readJsonObject(file)
   const family = familyOf(json.model_type, file)
   const own = headOf(family, task, file)
-  if (head === 'checkpoint') requireHead(json, own.architecture, file)
+  if (head === 'checkpoint') requireHead(json, [own.architecture], file, "ask for a new one (head: 'new') and train it")
   const config = withHead(readConfigOf(family, json, file), options, folder) as EncoderConfig
   const checkpoint = openCheckpoint(folder, { copy: options.copy ?? false })
   const unused = [...own.ignorable, ...(family.unusedBy?.(config) ?? [])]
@@ -120,14 +120,13 @@ export function checkPlacement({ dtype = 'float32', device = 'cpu' }: Placement)
 }
 
 /** A head of another task may have the same names and shapes, so the checkpoint's own word counts. */
-function requireHead(json: JsonObject, architecture: string, file: string): void {
+export function requireHead(json: JsonObject, allowed: readonly string[], file: string, advice: string): void {
   const named = json.architectures
-  if (!Array.isArray(named) || named.length === 0 || named.includes(architecture)) return
+  if (!Array.isArray(named) || named.length === 0 || allowed.some(one => named.includes(one))) return
   throw new ConfigError(
     'NO_HEAD',
-    `${file}: expected architectures with ${architecture}, got ${named.join(', ')}: the checkpoint has no head for ` +
-      "this task; ask for a new one (head: 'new') and train it",
-    { key: 'architectures', allowed: [architecture], got: named },
+    `${file}: expected architectures with ${allowed.join(' or ')}, got ${named.join(', ')}: the checkpoint has no head for this task; ${advice}`,
+    { key: 'architectures', allowed, got: named },
   )
 }
 

@@ -39,7 +39,7 @@ export interface SearchOptions {
   /** Length of prompt and answer at which every answer ends. */
   readonly end: number
   finishOf(answer: readonly number[], isLong: boolean): Promise<Finish | undefined>
-  /** Between two steps. */
+  /** Before each step. */
   pause(): Promise<void>
 }
 
@@ -64,6 +64,7 @@ export async function searchBeams(
       isOpen: true,
     }),
   )
+  await pause() // stopped already: nothing is read
   const first = reader.readPrompts()
   reader.select(prompts.flatMap((_, row) => places.map(() => row)))
   let scores: Float32Array[] = first.flatMap(row => places.map(() => row.slice()))

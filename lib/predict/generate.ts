@@ -40,7 +40,8 @@ export interface GenerationHooks {
  * Answers to prompts of one batch, token by token as they are found: greedily, or drawn where `doSample` says so. Answers
  * are those of transformers' `generate`. Beams have no steps.
  *
- * @throws ArgumentError for options or prompts that cannot be meant; AbortError when stopped.
+ * @throws ArgumentError for options or prompts that cannot be meant; AbortError when stopped; BidoraError where
+ * the model's scores are no numbers.
  */
 export async function* generateSteps(
   model: CausalLanguageModel,
@@ -57,6 +58,7 @@ export async function* generateSteps(
   const wasTraining = model.training
   model.train(false)
   try {
+    await pause(hooks) // stopped already: nothing is read
     let scores = reader.readPrompts()
     for (let length = reader.width; ; ) {
       const answered = length - reader.width
@@ -91,7 +93,8 @@ export async function* generateSteps(
 /**
  * Answers to prompts of one batch, as tokens: those of transformers' `generate`, token for token where nothing is drawn.
  *
- * @throws ArgumentError for options or prompts that cannot be meant; AbortError when stopped.
+ * @throws ArgumentError for options or prompts that cannot be meant; AbortError when stopped; BidoraError where
+ * the model's scores are no numbers.
  */
 export async function generateTokens(
   model: CausalLanguageModel,

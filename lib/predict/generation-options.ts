@@ -98,31 +98,53 @@ export function checkGeneration(given: GenerationOptions, config: CausalConfig):
   const { eosTokenId = config.eosTokenId ?? [], ...options } = given
   const chosen = { ...defaults, ...withoutUndefined(options) }
   for (const key of Object.keys(options)) {
-    if (!(key in rules)) throw refused(key, `one of ${[...Object.keys(rules), 'eosTokenId'].join(', ')}`, 'that name')
+    if (Object.hasOwn(rules, key)) continue
+    throw refused(key, `one of ${[...Object.keys(rules), 'eosTokenId'].join(', ')}`, 'that name', 'check its spelling')
   }
   for (const [key, [expected, passes]] of Object.entries(rules)) {
     const value = chosen[key as keyof typeof rules]
-    if (!passes(value)) throw refused(key, expected, value)
+    if (!passes(value)) throw refused(key, expected, value, `correct it, or leave it out for ${ownDefault(key)}`)
   }
   const { doSample, numBeams, minNewTokens, maxNewTokens } = chosen
-  if (doSample && numBeams > 1) throw refused('numBeams', 'one beam with doSample', numBeams)
+  if (doSample && numBeams > 1) throw refused('numBeams', 'one beam with doSample', numBeams, 'leave one of them out')
   for (const key of doSample ? searched : sampled) requireDefault(key, chosen, doSample ? 'no doSample' : 'doSample')
   if (numBeams === 1) for (const key of searched) requireDefault(key, chosen, 'numBeams above 1')
   if (minNewTokens > 0 && chosen.minLength > 0)
-    throw refused('minLength', 'only one of minLength and minNewTokens', chosen.minLength)
-  if (minNewTokens > maxNewTokens) throw refused('minNewTokens', `at most maxNewTokens ${maxNewTokens}`, minNewTokens)
-  const eosTokens = typeof eosTokenId === 'number' ? [eosTokenId] : [...eosTokenId]
-  if (!eosTokens.every(token => Number.isSafeInteger(token) && token >= 0 && token < config.vocabSize))
-    throw refused('eosTokenId', `tokens below ${config.vocabSize}`, eosTokens.join(', '))
+    throw refused('minLength', 'only one of minLength and minNewTokens', chosen.minLength, 'leave one of them out')
+  if (minNewTokens > maxNewTokens)
+    throw refused(
+      'minNewTokens',
+      `at most maxNewTokens ${maxNewTokens}`,
+      minNewTokens,
+      'lower it or raise maxNewTokens',
+    )
+  const eosTokens: readonly unknown[] = Array.isArray(eosTokenId) ? [...eosTokenId] : [eosTokenId]
+  const isToken = (token: unknown): token is number =>
+    Number.isSafeInteger(token) && (token as number) >= 0 && (token as number) < config.vocabSize
+  if (!eosTokens.every(isToken)) {
+    const got = eosTokens.map(String).join(', ')
+    throw refused(
+      'eosTokenId',
+      `tokens below ${config.vocabSize}`,
+      got,
+      'give whole numbers, or [] for no ending token',
+    )
+  }
   return { ...chosen, eosTokens }
 }
 
 function requireDefault(key: keyof typeof defaults, chosen: typeof defaults, needed: string): void {
-  if (chosen[key] !== defaults[key]) throw refused(key, `${needed} beside it, which alone reads it`, chosen[key])
+  if (chosen[key] !== defaults[key])
+    throw refused(key, `${needed} beside it, which alone reads it`, chosen[key], 'leave it out or set that')
 }
 
-function refused(key: string, expected: string, got: unknown): ArgumentError {
-  return new ArgumentError('GENERATION', `generate: ${key}: expected ${expected}, got ${String(got)}`, { key, got })
+function ownDefault(key: string): string {
+  return JSON.stringify(defaults[key as keyof typeof defaults])
+}
+
+function refused(key: string, expected: string, got: unknown, advice: string): ArgumentError {
+  const message = `generate: ${key}: expected ${expected}, got ${String(got)}; ${advice}`
+  return new ArgumentError('GENERATION', message, { key, got })
 }
 
 function withoutUndefined(options: object): object {

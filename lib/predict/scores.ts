@@ -1,3 +1,23 @@
+import { BidoraError } from '../errors.ts'
+
+/**
+ * The same logits, if every one is a number; `where` names who asks.
+ *
+ * @throws BidoraError where one is not: such a model predicts nothing.
+ */
+export function finite<Logits extends Float32Array | Float64Array>(logits: Logits, where = 'predict'): Logits {
+  for (let place = 0; place < logits.length; place++) {
+    const logit = logits[place]!
+    if (Number.isFinite(logit)) continue
+    throw new BidoraError(
+      'LOGITS_NOT_FINITE',
+      `${where}: expected finite logits, got ${logit} at ${place} of ${logits.length}; the model is damaged or was trained at too high a learning rate`,
+      { place, logit },
+    )
+  }
+  return logits
+}
+
 /** Probabilities of logits: `exp(x - max) / sum(exp(x - max))`, safe for large ones. */
 export function softmax(logits: Float64Array): Float64Array {
   const largest = largestOf(logits)

@@ -1,5 +1,4 @@
-import { BidoraError } from '../errors.ts'
-import { argmax, sigmoid, softmax } from './scores.ts'
+import { argmax, finite, sigmoid, softmax } from './scores.ts'
 import type { PredictedEntity } from './token-classification.ts'
 
 /** A label with its score, all scores by label; the number alone for regression; all labels for multi-label. */
@@ -29,12 +28,7 @@ export type ProblemType = 'single-label' | 'regression' | 'multi-label'
  * @throws BidoraError where a logit is no number: such a model predicts nothing.
  */
 export function toPrediction(logits: Float64Array, problemType: ProblemType, labels: readonly string[]): Prediction {
-  if (!logits.every(Number.isFinite)) {
-    throw new BidoraError(
-      'LOGITS_NOT_FINITE',
-      `predict: expected finite logits, got ${[...logits].join(', ')}; the model is damaged or was trained at too high a learning rate`,
-    )
-  }
+  finite(logits)
   if (problemType === 'regression') return { score: logits[0]! }
   const probabilities = problemType === 'single-label' ? softmax(logits) : logits.map(sigmoid)
   const scores = Object.fromEntries(labels.map((label, index) => [label, probabilities[index]!]))

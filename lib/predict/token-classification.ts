@@ -1,7 +1,6 @@
-import { BidoraError } from '../errors.ts'
 import { entitiesOf } from '../metrics/entities.ts'
 import type { PlacedWord } from '../text/index.ts'
-import { argmax, softmax } from './scores.ts'
+import { argmax, finite, softmax } from './scores.ts'
 import type { Prediction } from './text-classification.ts'
 
 /** An entity that was found. */
@@ -56,12 +55,4 @@ export function toTagging(
 /** The class of a word of which a model can say nothing. */
 export function outsideOf(labels: readonly string[]): number {
   return Math.max(0, labels.indexOf('O'))
-}
-
-function finite(logits: Float64Array): Float64Array {
-  if (logits.every(Number.isFinite)) return logits
-  throw new BidoraError(
-    'LOGITS_NOT_FINITE',
-    `predict: expected finite logits, got ${[...logits].join(', ')}; the model is damaged or was trained at too high a learning rate`,
-  )
 }

@@ -40,6 +40,8 @@ interface Parts {
   native: NativeTokenizer
   files: TokenizerFiles
   settings: TokenizerSettings
+  /** A token to fill up with where there is no pad token. */
+  fillId: number
   specialTokens: Partial<Record<Role, string>>
   specials: { single: number; pair: number }
   /** Makes the tokenizer for words that stand alone, where it is another one. */
@@ -62,6 +64,7 @@ export class Tokenizer {
   readonly #native: NativeTokenizer
   readonly #files: TokenizerFiles
   readonly #settings: TokenizerSettings
+  readonly #fillId: number
   readonly #specials: { single: number; pair: number }
   readonly #openForWords: () => NativeTokenizer | undefined
   #forWords: NativeTokenizer | undefined
@@ -74,10 +77,11 @@ export class Tokenizer {
   /** The token of each part (`cls`, `sep`, `pad`, `mask`, ...) that the tokenizer has. */
   readonly specialTokens: Readonly<Partial<Record<Role, string>>>
 
-  private constructor({ native, files, settings, specialTokens, specials, openForWords }: Parts) {
+  private constructor({ native, files, settings, fillId, specialTokens, specials, openForWords }: Parts) {
     this.#native = native
     this.#files = files
     this.#settings = settings
+    this.#fillId = fillId
     this.#specials = specials
     this.#openForWords = openForWords
     this.dir = files.dir
@@ -86,7 +90,7 @@ export class Tokenizer {
   }
 
   /**
-   * Reads tokenizer.json of a folder, or the vocabulary files of an older BERT or RoBERTa folder.
+   * Reads tokenizer.json of a folder, or makes it of the vocabulary files of a BERT, DistilBERT, RoBERTa, ESM or DeBERTa folder.
    *
    * @throws FormatError where files are missing or broken; SetupError where the library has no binary for this system.
    */
@@ -117,11 +121,16 @@ export class Tokenizer {
     }
     const native = openDeclared(source)
     const specialTokens = tokensByRole(declared, token => native.tokenToId(token) !== null)
-    const padId = specialTokens.pad === undefined ? null : native.tokenToId(specialTokens.pad)
-    const settings = folderSettings(config, model, padId)
+    const idOf = (token: string | undefined) => (token === undefined ? null : native.tokenToId(token))
+    const settings = folderSettings(config, model, idOf(specialTokens.pad))
+    // The ending token, which a classifier of the model goes by then, before any other.
+    const [ending] = [model.eos_token_id].flat()
+    const isToken = Number.isInteger(ending) && native.idToToken(ending as number) !== null
+    const fillId = isToken ? (ending as number) : (idOf(specialTokens.eos) ?? idOf(specialTokens.unk) ?? 0)
     return new Tokenizer({
       native,
       files,
+      fillId,
       settings: useFileSettings ? fileSettings(settings, source.parsed) : settings,
       specialTokens,
       specials: { single: await countSpecials(native, null), pair: await countSpecials(native, '') },
@@ -194,16 +203,18 @@ export class Tokenizer {
   }
 
   /**
-   * How this tokenizer pads, for `padBatch`.
+   * How this tokenizer pads, for `padBatch`. Without a pad token, as GPT-2's, it fills up on the right with the ending token,
+   * which the mask tells from one of the text.
    *
-   * @throws ConfigError where the tokenizer has no pad token.
+   * @throws ConfigError where the tokenizer pads on the left and has no pad token: some models count places by that token.
    */
   padding(): PadOptions {
-    const { paddingSide, padId, padTypeId, padLength, padMultipleOf } = this.#settings
+    const { paddingSide, padTypeId, padLength, padMultipleOf } = this.#settings
+    const padId = this.#settings.padId ?? (paddingSide === 'right' ? this.#fillId : null)
     if (padId === null) {
       throw new ConfigError(
         'tokenizer-pad',
-        `tokenizer: expected a pad token in ${this.dir}, got none; name one of its tokens as "pad_token" in tokenizer_config.json`,
+        `tokenizer: expected a pad token in ${this.dir}, got none; name one of its tokens as "pad_token" in tokenizer_config.json, or pad on the right`,
         { key: 'pad_token' },
       )
     }

@@ -74,7 +74,7 @@ describe('every family, end to end', () => {
         assert.equal(report.steps.search, 2)
         const [first] = await model.predict([family.examples[0]!.text])
         assert.ok(first!.label === 'ham' || first!.label === 'spam')
-        assert.equal(model.info.modelType, name)
+        assert.equal(model.info.modelType, family.config.model_type)
       })
 
       if (family.labelsWords === false) return

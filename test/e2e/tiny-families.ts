@@ -37,6 +37,19 @@ const proteins = Array.from({ length: 40 }, (_, at) => ({
   label: at % 2 ? 'spam' : 'ham',
 }))
 
+const hubGPT2 = {
+  model_type: 'gpt2',
+  architectures: ['GPT2LMHeadModel'],
+  vocab_size: 1100,
+  n_positions: 32,
+  n_embd: 16,
+  n_layer: 2,
+  n_head: 2,
+  bos_token_id: 0,
+  eos_token_id: 2,
+  initializer_range: 0.2,
+}
+
 export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
   distilbert: {
     config: {
@@ -90,6 +103,16 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     examples,
     labelsWords: false,
     model: { rankPattern: { 'h.0.attn.c_attn': 1 }, alphaPattern: { 'h.1.attn.c_attn': 3 } },
+  },
+  'gpt2 as the hub ships it, without a pad token': {
+    config: hubGPT2,
+    files: {
+      'config.json': JSON.stringify(hubGPT2),
+      'tokenizer.json': plainBpe().replaceAll('<pad>', '<none>'),
+      'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'GPT2Tokenizer' }),
+    },
+    examples,
+    labelsWords: false,
   },
   'deberta-v2': {
     config: {

@@ -33,6 +33,13 @@ describe('a file of tokens', () => {
     ])
   })
 
+  it('takes no spaces around a tag for a part of it', async () => {
+    assert.deepEqual(await load('s.conll', 'U.N.\tB-ORG \nNew York \t B-LOC\nis\tO \n'), [
+      { tokens: ['U.N.', 'New York ', 'is'], labels: ['B-ORG', 'B-LOC', 'O'] },
+    ])
+    await refuse('s.conll', 'a\tO\nb\t \n', {}, 'DATA_RAGGED', /s\.conll:2: .*an empty token or tag/)
+  })
+
   it('passes over marks of documents, empty lines in a row, and a byte order mark', async () => {
     const file =
       '\ufeff-DOCSTART- -X- O O\n\n\nU.N. NNP I-NP I-ORG\nofficial NN I-NP O\nEkeus NNP I-NP I-PER\n \t\n' +
@@ -124,7 +131,7 @@ describe('a file of tokens', () => {
       slip,
       {},
       'DATA_TAG',
-      /k\.conll:5: label\[0\]: expected a tag such as O, B-LOC or I-LOC, got "b-X"/,
+      /k\.conll:5: label\[0\]: expected a tag such as O, B-LOC, I-LOC, E-LOC, S-LOC, got "b-X"/,
     )
     assert.deepEqual(
       (await load('k.conll', 'a DT\nb NN\n\nO O\n\nc I\n')).map(({ labels }) => labels),
@@ -205,7 +212,7 @@ describe('a file of tokens', () => {
       'tokens,labels\n',
       {},
       'DATA_TASK',
-      /expected a conll, jsonl or parquet file for token-classification, got csv/,
+      /expected a conll, jsonl, parquet or arrow file for token-classification, got csv/,
     )
     await assert.rejects(loadFile(write('a.conll', 'a O\n')), {
       name: 'ConfigError',

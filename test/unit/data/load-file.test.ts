@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import type { LoadFileOptions } from '../../../lib/data/index.ts'
-import { formatOf, loadFile, readInputs } from '../../../lib/data/index.ts'
+import { formatOf, loadFile, readInputs, streamFiles } from '../../../lib/data/index.ts'
 import { all, temporaryFolder } from './temporary-folder.ts'
 
 describe('a file of the user', () => {
@@ -346,6 +346,35 @@ describe('a file of the user', () => {
           /: expected rows with data, got none/,
         )
       }
+    })
+
+    it('with options that are unknown, or values that are none of theirs, however it is read', async () => {
+      const file = write('o.csv', 'text,label\na,x\n')
+      const wrong: readonly [Record<string, unknown>, RegExp][] = [
+        [
+          { problemType: 'multi' },
+          /: expected problemType to be one of single-label, multi-label, regression, got "multi".*; pass one of these$/,
+        ],
+        [
+          { format: 'json' },
+          /: expected format to be one of jsonl, csv, .*, arrow, got "json" \(did you mean 'jsonl'\?\)/,
+        ],
+        [{ format: 3 }, /: expected format to be one of .*, got 3; /],
+        [{ malformed: 'drop' }, /: expected malformed to be one of error, skip, got "drop"/],
+        [{ invalidTags: 'skip' }, /: expected invalidTags to be one of repair, error, got "skip"/],
+        [{ textcolumn: 'text' }, /: expected an option of .*, got 'textcolumn' \(did you mean 'textColumn'\?\)/],
+        [{ toString: 'text' }, /got 'toString'/],
+      ]
+      for (const [options, message] of wrong) {
+        const error = { name: 'ConfigError', code: 'DATA_OPTION', message }
+        await assert.rejects(loadFile(file, options as LoadFileOptions), error)
+        await assert.rejects(all(readInputs(file, options as LoadFileOptions)), error)
+        assert.throws(() => streamFiles(file, options as LoadFileOptions), error)
+      }
+      // An option of streams alone does nothing here.
+      await refuse('o.csv', 'text,label\na,x\n', { seed: 1 } as LoadFileOptions, 'DATA_OPTION', /o\.csv: .*got 'seed'/)
+      const none = { format: undefined, problemType: undefined, malformed: undefined, textColumn: undefined }
+      assert.equal((await load('o.csv', 'text,label\na,x\n', none)).length, 1)
     })
 
     it('in formats that are unknown', async () => {

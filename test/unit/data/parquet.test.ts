@@ -165,5 +165,25 @@ describe('parquet and saved data sets', () => {
     })
     write('order/state.json', '{"_data_files":[],"_indices_data_files":[{"filename":"indices.arrow"}]}')
     await assert.rejects(loadFile(path('order')), { code: 'DATA_SAVED', message: /flatten_indices\(\)/ })
+    for (const key of ['_indices_data_files', '_indices_files']) {
+      write('order/state.json', `{"_data_files":[],"${key}":[{"filename":"indices.arrow"}]}`)
+      await assert.rejects(loadFile(path('order')), { code: 'DATA_SAVED', message: /flatten_indices\(\)/ })
+    }
+  })
+
+  it('are refused by name where the files beside their rows are broken', async () => {
+    const broken: readonly [file: string, content: string, code: string, message: RegExp][] = [
+      ['state', '{"_data_files":[', 'BAD_JSON', /cut\/state\.json:1:\d+: expected a value, got the end/],
+      ['state', '[]', 'BAD_JSON', /cut\/state\.json: expected a JSON object, got a list/],
+      ['state', '{"_data_files":3}', 'DATA_SAVED', /cut\/state\.json: expected _data_files to be a list .*, got 3; /],
+      ['state', '{"_data_files":[{"name":"a"}]}', 'DATA_SAVED', /expected _data_files to be a list of .*"name"/],
+      ['dataset_dict', '{"splits":', 'BAD_JSON', /parts\/dataset_dict\.json:1:\d+: expected a value/],
+      ['dataset_dict', '{"splits":"train"}', 'DATA_SAVED', /dataset_dict\.json: expected splits to be a list of names/],
+    ]
+    for (const [file, content, code, message] of broken) {
+      const folder = file === 'state' ? 'cut' : 'cut-parts'
+      write(`${folder}/${file}.json`, content)
+      await assert.rejects(loadFile(path(folder)), { name: 'FormatError', code, message })
+    }
   })
 })

@@ -208,19 +208,89 @@ describe('streamed files', () => {
     await assert.rejects(all(streamFiles(file)), { code: 'DATA_EMPTY_TEXT', message: /bad\.jsonl:3: / })
   })
 
+  it('go on past a bad row as a whole pass does, where the first row that is read again is bad', async () => {
+    const sentence = (i: number) => `w${i} B-X\nv O\n\n`
+    const ragged = 'w2 NN B-X\nv O\n\n'
+    const tokens = write('ragged.conll', `${[0, 1].map(sentence).join('')}${ragged}${[3, 4, 5].map(sentence).join('')}`)
+    const options = { task: 'token-classification', malformed: 'skip', shuffleBuffer: 1 } as const
+    const first = streamFiles(tokens, options)
+    await take(first, 2)
+    const rest = await all(streamFiles(tokens, { ...options, state: first.state() }))
+    assert.deepEqual(
+      rest.map(({ tokens: [word] }) => word),
+      ['w3', 'w4', 'w5'],
+    )
+    const unlike = write(
+      'unlike.jsonl',
+      `nonsense\n${jsonl([0, 1])}{"text":"t2"}\n{"text":"t9","pair":"p","label":"x"}\n${jsonl([3, 4])}`,
+    )
+    for (const count of [2, 3, 4]) {
+      const stream = streamFiles(unlike, { malformed: 'skip', shuffleBuffer: 1 })
+      const begun = texts(await take(stream, count))
+      const state = stream.state()
+      const others = await all(streamFiles(unlike, { malformed: 'skip', shuffleBuffer: 1, state }))
+      assert.deepEqual([...begun, ...texts(others)].slice(0, 4), [0, 1, 3, 4])
+    }
+    // The head of a file may hold comments and marks of documents before its first token.
+    const tabs = write('ragged.conllu', `# id = 1\n\n-DOCSTART-\tO\n\na\tO\n\n# a b\tO\n${'b\tO\n\n'.repeat(2)}`)
+    const second = streamFiles(tabs, options)
+    const whole = await all(streamFiles(tabs, options))
+    const taken = await take(second, 1)
+    assert.deepEqual([...taken, ...(await all(streamFiles(tabs, { ...options, state: second.state() })))], whole)
+  })
+
+  it('refuse files without one row that can be read, also where bad rows are left out and after a stop', async () => {
+    const file = write('only-bad.jsonl', '{"text":"","label":"x"}\n{"text":" ","label":"x"}\n')
+    const message = /only-bad\.jsonl: expected rows with data, got none/
+    const warnings: string[] = []
+    const stream = streamFiles(file, { malformed: 'skip', onWarning: warning => warnings.push(warning) })
+    await assert.rejects(all(stream), { name: 'DataError', code: 'DATA_EMPTY', message })
+    assert.equal(warnings.length, 2)
+    await assert.rejects(all(stream), { code: 'DATA_EMPTY' })
+    await assert.rejects(all(streamFiles(file, { malformed: 'skip', state: stream.state() })), { code: 'DATA_EMPTY' })
+    // Only bad rows are left, but the pass gave one.
+    const mixed = write('one-good.jsonl', `${jsonl([0])}{"text":"","label":"x"}\n`)
+    const options = { malformed: 'skip', shuffleBuffer: 1 } as const
+    const begun = streamFiles(mixed, options)
+    await take(begun, 1)
+    assert.deepEqual(await all(streamFiles(mixed, { ...options, state: begun.state() })), [])
+    assert.deepEqual(texts(await all(begun)), [])
+    assert.deepEqual(texts(await all(begun)), [0])
+  })
+
+  it('refuse a state of rows that were read otherwise', async () => {
+    const file = write('otherwise.jsonl', jsonl(numbers(5)))
+    const given = { shuffleBuffer: 2, textColumn: 'text', labels: ['x', 'y'], malformed: 'skip' } as const
+    const stream = streamFiles(file, given)
+    await take(stream, 2)
+    const state = JSON.parse(JSON.stringify(stream.state())) as ReturnType<typeof stream.state>
+    const others: readonly [StreamOptions, RegExp][] = [
+      [{ textColumn: 'label' }, /expected the textColumn of its state \("text"\), got "label"/],
+      [{ textColumn: undefined }, /expected the textColumn of its state \("text"\), got none/],
+      [{ labelColumn: 'text' }, /expected the labelColumn of its state \(none given\), got "text"/],
+      [{ pairColumn: null }, /expected the pairColumn/],
+      [{ columns: ['text', 'label'] }, /expected the columns/],
+      [{ format: 'csv' }, /expected the format/],
+      [{ labels: ['y', 'x'] }, /expected the labels/],
+      [{ problemType: 'multi-label' }, /expected the problemType/],
+      [{ malformed: 'error' }, /expected the malformed of its state \("skip"\), got none/],
+      [{ scheme: 'bio2' }, /expected the scheme/],
+    ]
+    for (const [other, message] of others)
+      assert.throws(() => streamFiles(file, { ...given, ...other, state }), { code: 'DATA_STREAM_STATE', message })
+    // What would hold anyway may be said or not.
+    const same = { ...given, problemType: 'single-label', invalidTags: 'repair', labelSeparator: ',' } as const
+    assert.equal((await all(streamFiles(file, { ...same, state }))).length, 3)
+  })
+
   it('keep the scheme of tags that the first sentences told', async () => {
     const file = write('scheme.conll', `${'a I-X\nb I-X\n\n'.repeat(1200)}c B-X\n\n`)
-    const stream = streamFiles(file, { task: 'token-classification', shuffleBuffer: 1 })
+    const strict = { task: 'token-classification', shuffleBuffer: 1, invalidTags: 'error' } as const
+    const stream = streamFiles(file, strict)
     // What is left would be told to be BIO2.
     await take(stream, 1199)
     assert.equal(stream.state().scheme, 'iob1')
-    const strict = {
-      task: 'token-classification',
-      shuffleBuffer: 1,
-      invalidTags: 'error',
-      state: stream.state(),
-    } as const
-    await assert.rejects(all(streamFiles(file, strict)), {
+    await assert.rejects(all(streamFiles(file, { ...strict, state: stream.state() })), {
       code: 'DATA_TAG_ORDER',
       message: /scheme iob1, got B-X after the start/,
     })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { entitiesOf, Random, type TagScheme, toBio2, toIob1, toIobes } from '../../../lib/data/index.ts'
+import { entitiesOf as scoredEntities } from '../../../lib/metrics/index.ts'
 import { areEntityTags } from '../../../lib/data/tag-schemes.ts'
 import { root } from '../../parity/golden.ts'
 
@@ -83,6 +84,18 @@ describe('tag schemes', () => {
         code: 'DATA_TAG',
         message: /^row\[1\]: expected a tag such as/,
       })
+      // One reading of a tag serves data and scores alike.
+      const sentenceOf = (read: () => unknown) => {
+        try {
+          return read() && 'none'
+        } catch (error) {
+          return (error as Error).message
+        }
+      }
+      assert.equal(
+        sentenceOf(() => entitiesOf([tag], { where: 'row' })),
+        sentenceOf(() => scoredEntities([tag], { where: 'row' })),
+      )
     }
   })
 

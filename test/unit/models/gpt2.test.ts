@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { grad, noGrad } from '../../../lib/autograd/index.ts'
@@ -101,6 +101,66 @@ describe('models/gpt2', () => {
       ]) {
         assert.ok(largest(sub(model.forward(batch).logits.narrow(0, 0, 1), alone)) < 1e-12)
       }
+    })
+  })
+
+  it('takes the ending token as padding of a classifier where there is none, and saves it so', () => {
+    for (const [changes, expected] of [
+      [{ eos_token_id: 7 }, 7],
+      [{ eos_token_id: [8, 7] }, 8],
+      [{ eos_token_id: null }, null],
+      [{ eos_token_id: 50256 }, null],
+    ] as const) {
+      manualSeed(3)
+      disposing(tinyClassifier({ pad_token_id: null, ...changes }, { dtype: 'float64' }), model => {
+        const folder = mkdtempSync(join(tmpdir(), 'bidora-padding-'))
+        saveModel(model, folder)
+        assert.equal(readJsonObject(join(folder, 'config.json')).pad_token_id, expected)
+        if (expected !== null) {
+          const alone = model.forward(batchOf([[4, 5]])).logits
+          const packed = model.forward(packBatch(arraysOf([[4, 5, expected]]))).logits
+          assert.ok(largest(sub(packed, alone)) < 1e-12)
+          const again = loadModel(folder, { dtype: 'float64' })
+          assert.ok(largest(sub(again.forward(batchOf([[4, 5, expected]])).logits, alone)) < 1e-12)
+          again.dispose()
+        }
+        rmSync(folder, { recursive: true })
+      })
+    }
+  })
+
+  it('refuses a cache and the last place alone without padding', () => {
+    disposing(tinyLanguageModel(), model => {
+      const cache = model.newCache()
+      for (const options of [{ cache }, { lastOnly: true }])
+        assert.throws(() => model.forward(packBatch(arraysOf(texts)), options), {
+          name: 'ArgumentError',
+          code: 'BATCH_LAYOUT',
+          message:
+            /with (a cache|lastOnly): expected a batch of the layout 'padded', got 'packed'; make it with toBatch/,
+        })
+    })
+  })
+
+  it('gives no gradient through what a cache holds', () => {
+    disposing(tinyLanguageModel(), model => {
+      const cache = model.newCache()
+      model.forward(batchOf([[2, 5]]), { cache })
+      const next = tensor(new Float32Array(16), { shape: [1, 1, 16], requiresGrad: true })
+      for (const each of cache.layers[0]!.append(next, next)) assert.equal(each.requiresGrad, false)
+      cache.dispose()
+    })
+  })
+
+  it('saves floats with a decimal point', () => {
+    disposing(tinyLanguageModel(), model => {
+      const folder = mkdtempSync(join(tmpdir(), 'bidora-reals-'))
+      saveModel(model, folder)
+      const text = readFileSync(join(folder, 'config.json'), 'utf8')
+      for (const name of ['resid_pdrop', 'embd_pdrop', 'attn_pdrop'])
+        assert.match(text, new RegExp(`"${name}": 0\\.0,`))
+      assert.match(text, /"n_embd": 16,/)
+      rmSync(folder, { recursive: true })
     })
   })
 
@@ -324,12 +384,21 @@ describe('models/gpt2: checkpoints', () => {
       const [one, two] = [model, again].map(each => each.forward(batchOf(texts)).logits.tolist())
       assert.deepEqual(one, two)
     })
-    // The other way: the language model of a classifier's checkpoint needs nothing of its head.
-    const language = loadLanguageModel(join(folder, 'classifier'))
-    assert.deepEqual(language.origin!.ignored, ['score.weight'])
-    for (const each of [model, again, language]) each.dispose()
+    for (const each of [model, again]) each.dispose()
     const broken = join(folder, 'classifier', 'config.json')
-    writeJson(broken, { ...readJsonObject(broken), vocab_size: 21 })
+    // The other way: the word table would do for the head, but the checkpoint is none of a language model.
+    assert.throws(() => loadLanguageModel(join(folder, 'classifier')), {
+      code: 'NO_HEAD',
+      message: /GPT2LMHeadModel or GPT2Model or .*, got GPT2ForSequenceClassification.*; use a checkpoint/,
+    })
+    const named = (changes: object) => {
+      writeJson(broken, { ...readJsonObject(broken), ...changes })
+      return loadLanguageModel(join(folder, 'classifier'))
+    }
+    named({ architectures: ['GPT2Model'] }).dispose()
+    named({ architectures: undefined }).dispose()
+    assert.throws(() => named({ architectures: ['GPT2Model'], tie_word_embeddings: false }), { code: 'NO_HEAD' })
+    writeJson(broken, { ...readJsonObject(broken), architectures: undefined, vocab_size: 21 })
     assert.throws(() => loadModel(join(folder, 'classifier')), /wte.weight \(expected \[21, 16\], got \[20, 16\]\)/)
   })
 })

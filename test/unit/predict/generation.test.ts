@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mock } from 'node:test'
 import { adaptedLayers, mergeAdapters, prepareModel } from '../../../lib/adapters/index.ts'
 import { noGrad } from '../../../lib/autograd/index.ts'
 import { AbortError, ArgumentError } from '../../../lib/errors.ts'
@@ -149,8 +150,26 @@ describe('predict: text generation', () => {
     )
     assert.equal(pieces.length, 1)
     const { signal } = controller
-    await assert.rejects(generateTexts(model, tokenizer, prompts, { numBeams: 2 }, { signal }), AbortError)
+    const forward = mock.method(model, 'forward')
+    for (const numBeams of [1, 2])
+      await assert.rejects(generateTexts(model, tokenizer, prompts, { numBeams }, { signal }), AbortError)
+    assert.equal(forward.mock.callCount(), 0)
+    forward.mock.restore()
     assert.equal(memoryStats().liveTensors, before)
+  })
+
+  it('is refused where scores are no numbers', async () => {
+    const broken = tinyLanguageModel(config)
+    const before = memoryStats().liveTensors
+    noGrad(() => void broken.parameters().at(-1)!.fill_(Number.NaN))
+    for (const numBeams of [1, 2]) {
+      await assert.rejects(generateTokens(broken, [[5], [6]], { numBeams }), {
+        code: 'LOGITS_NOT_FINITE',
+        message: /generate: expected finite logits, got NaN at 0 of 1100/,
+      })
+    }
+    assert.equal(memoryStats().liveTensors, before)
+    broken.dispose()
   })
 
   it('leaves out of its batches what is finished', async () => {
@@ -197,6 +216,14 @@ describe('predict: text generation', () => {
       /at most 63 tokens, .* got one of 64/,
     )
     await assert.rejects(generateTokens(model, [[1], []]), /a token each, got none in prompt 1/)
+    await assert.rejects(generateTokens(model, []), {
+      name: 'ArgumentError',
+      message: /a prompt or more, got none; give/,
+    })
+    for (const token of [1.5, -1, 1100]) {
+      const message = new RegExp(`whole numbers from 0 below 1100, got ${token} in prompt 1; use`)
+      await assert.rejects(generateTokens(model, [[1], [2, token]]), { name: 'ArgumentError', message })
+    }
     const other = tinyLanguageModel({ ...config, bos_token_id: null })
     await assert.rejects(
       generateTexts(other, tokenizer, ['a', '']),
@@ -217,6 +244,9 @@ describe('predict: text generation', () => {
       [{ minNewTokens: 9, maxNewTokens: 5 }, /minNewTokens: expected at most maxNewTokens 5/],
       [{ eosTokenId: 1100 }, /eosTokenId: expected tokens below 1100/],
       [{ stop: [''] }, /stop: expected a list of texts, none empty/],
+      [{ eosTokenId: null } as unknown as GenerationOptions, /eosTokenId: expected tokens below 1100, got null; give/],
+      [{ toString: 1 } as unknown as GenerationOptions, /toString: expected one of maxNewTokens.*; check its spelling/],
+      [{ topK: -1 }, /topK: expected a whole number from 0, got -1; correct it, or leave it out for 0/],
       [{ top_k: 3 } as GenerationOptions, /top_k: expected one of maxNewTokens/],
       [{ batchSize: 0 } as GenerationOptions, /batchSize: expected a whole number from 1/],
     ] satisfies [GenerationOptions, RegExp][]) {

@@ -84,8 +84,22 @@ describe('Tokenizer', () => {
       assert.deepEqual(tokenizer.padding(), { side: 'left', padId: 2, padTypeId: 3 })
     })
 
-    it('is refused where there is no pad token', async () => {
-      const files = { 'tokenizer_config.json': { pad_token: null }, 'special_tokens_map.json': {} }
+    it('takes the ending token on the right where there is no pad token', async () => {
+      const without = async (config: object, model: object = {}) => {
+        const own = { 'tokenizer_config.json': { pad_token: null, ...config }, 'special_tokens_map.json': {} }
+        return (await Tokenizer.fromDir(bpeFolderWith({ ...own, 'config.json': model }))).padding()
+      }
+      assert.deepEqual(await without({ eos_token: '</s>' }), { side: 'right', padId: 2, padTypeId: 0 })
+      assert.equal((await without({ eos_token: '</s>' }, { eos_token_id: [9, 2] })).padId, 9)
+      assert.equal((await without({ eos_token: null, unk_token: '<unk>' })).padId, 3)
+      assert.equal((await without({ eos_token: null, unk_token: null }, { eos_token_id: 50256 })).padId, 0) // no token of its vocabulary
+    })
+
+    it('on the left is refused where there is no pad token', async () => {
+      const files = {
+        'tokenizer_config.json': { pad_token: null, padding_side: 'left' },
+        'special_tokens_map.json': {},
+      }
       const tokenizer = await Tokenizer.fromDir(bpeFolderWith(files))
       assert.equal(tokenizer.specialTokens.pad, undefined)
       assert.throws(
