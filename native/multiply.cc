@@ -12,6 +12,7 @@ namespace bidora {
 namespace {
 
 constexpr int64_t kDepth = 1024;  // most of the inner dimension in one go: a panel then fits the second cache
+constexpr int64_t kGrain = 1 << 21;  // least multiplications of one thread: some 40 us, about what it takes to wake one
 
 // Rows (or depth) of one call: few different numbers, as each is a kernel of its own.
 int64_t Block(int64_t left) {
@@ -47,7 +48,7 @@ void Multiply(const float* x, const Panels& matrix, float* out, int64_t rows, in
   int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   int64_t parts = threads > 1 ? std::max<int64_t>(1, std::min<int64_t>(threads, rows / 64)) : 1;
   int64_t part_rows = ((rows + parts - 1) / parts + 15) / 16 * 16;
-  int64_t grain = std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, part_rows * inner));
+  int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, part_rows * inner * kPanel));
   at::parallel_for(0, panels * parts, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; task++) {
       int64_t n = task / parts * kPanel, width = std::min(kPanel, outer - n);
@@ -79,7 +80,7 @@ void MultiplyTransposed(const float* x, const float* y, float* out, int64_t rows
     for (int64_t i = 0; i < narrow; i++) to[i * kRows] = x[row * narrow + i];
   }
   int64_t panels = (outer + kPanel - 1) / kPanel;
-  int64_t grain = std::max<int64_t>(1, (1 << 20) / std::max<int64_t>(1, rows * narrow * kPanel));
+  int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, rows * narrow * kPanel));
   at::parallel_for(0, panels, grain, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; panel++) {
       int64_t n = panel * kPanel, width = std::min(kPanel, outer - n);

@@ -2,7 +2,7 @@ import { agreement } from '../agreement.ts'
 import type { BenchCase, BenchOptions, BenchRow } from '../case.ts'
 import { makeTwin, ourEntrants, peerEntrant, textsOf, twins } from '../entrants.ts'
 import { Peer, peerPython } from '../peer.ts'
-import { targetOf } from '../targets.ts'
+import { fastest, targetOf } from '../targets.ts'
 import { against, spread, takeTurns } from '../turns.ts'
 import { ourLoraName, peftName, variants } from '../variants.ts'
 import { median, type Shape, shapes } from '../work.ts'
@@ -12,7 +12,7 @@ const inQuick = [
   ourLoraName,
   `${ourLoraName}, bfloat16-frozen`,
   ...variants.filter(({ upperFraction, precision }) => upperFraction === 1 && precision === 'float32'),
-  ...variants.filter(({ round, precision }) => round === 'sampled' && precision === 'bfloat16-frozen'),
+  ...Object.values(fastest).filter(name => name !== undefined),
 ].map(entry => (typeof entry === 'string' ? entry : entry.name))
 const quickLimit = 30_000
 
