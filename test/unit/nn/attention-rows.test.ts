@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { loraLinear } from '../../../lib/adapters/index.ts'
 import { forgetConstants, grad, jvp, noGrad } from '../../../lib/autograd/index.ts'
 import { Attention, type AttentionContext, dropout, frozenLinear } from '../../../lib/nn/index.ts'
-import { abs, indexSelect, randn, square, sub, sum } from '../../../lib/ops/index.ts'
+import { abs, add, indexSelect, randn, square, sub, sum } from '../../../lib/ops/index.ts'
 import {
   addon,
   getNumThreads,
@@ -103,21 +104,24 @@ describe('nn/attention in rows', () => {
     })
   })
 
-  it('gives the same bits with several threads, as dropout and frozen products do', () => {
+  it('gives the same bits with several threads, as dropout, frozen products and low-rank ones do', () => {
     scope(() => {
       manualSeed(6)
       const context = contextOf([70, 33, 90, 1])
       const [query, key, value] = [0, 1, 2].map(() => randn([194, 64])) as [Tensor, Tensor, Tensor]
       const weight = randn([4096, 64]) // large enough that its product is shared out
-      for (const input of [query, key, value]) input.requiresGrad = true
+      const [loraA, loraB] = [randn([8, 64]), randn([4096, 8])]
+      const inputs = [query, key, value, loraA, loraB]
+      for (const input of inputs) input.requiresGrad = true
       const attention = new Attention(4, { dropout: 0.2 })
       const state = getRngState()
       const before = getNumThreads()
       const [one, three] = [1, 3].map(threads => {
         setNumThreads(threads)
         setRngState(state)
-        const y = frozenLinear(dropout(attention.forward(query, key, value, context), 0.1), weight)
-        return [y, ...grad(sum(square(y)), [query, key, value])].map(x => x!.tolist())
+        const attended = dropout(attention.forward(query, key, value, context), 0.1)
+        const y = add(frozenLinear(attended, weight), loraLinear(attended, { weight, loraA, loraB, scaling: 2 }))
+        return [y, ...grad(sum(square(y)), inputs)].map(x => x!.tolist())
       })
       setNumThreads(before)
       assert.deepEqual(three, one)
