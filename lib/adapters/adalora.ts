@@ -52,7 +52,7 @@ export interface AdaloraSettings {
  * with P = loraB, Lambda = loraE, Q = loraA. loraA and loraB start normal with deviation 0.02, loraE at zero. Ranks are
  * taken away by zeros in loraE; `reduce` then leaves their rows and columns out.
  */
-export class AdaloraLinear extends LinearAdapter {
+export class AdaloraLinear extends LinearAdapter<Linear> {
   /** `[rank, in]` */
   loraA: Tensor
   /** `[rank, 1]` */

@@ -1,13 +1,12 @@
 import { ArgumentError } from '../errors.ts'
 import { detach, empty, to } from '../ops/index.ts'
-import { Conv1D, Dropout, init, type Level, parameter } from '../nn/index.ts'
+import { Dropout, init, type Level, parameter } from '../nn/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import { bidoraLinear, type BidoraLayer, combinedWeight, mergedWeight } from './bidora.ts'
-import { forgetConstants } from '../autograd/index.ts'
-import { AdapterLayer } from './layer.ts'
+import { LinearAdapter } from './linear-adapter.ts'
 import { cast, directionNorm, type MagnitudeAxis, wideType } from './norm.ts'
 import { loraLinear } from './lora.ts'
-import { giveBack, type PlainLayer, takeWeight, withWeight } from './plain-layer.ts'
+import type { PlainLayer } from './plain-layer.ts'
 
 /** Methods that adapt linear layers; their names say how. */
 export type AdapterMethod = 'lora' | 'rslora' | 'dora' | 'bidora'
@@ -35,17 +34,13 @@ export function scalingOf({ method, rank, loraAlpha }: Pick<AdapterSettings, 'me
 const magnitudeLevel: Record<'dora' | 'bidora', Level> = { dora: 'lower', bidora: 'upper' }
 
 /**
- * A linear layer with an adapter, in the place of the `Linear` or `Conv1D` it was made from: it keeps that layer's weight
- * and bias, frozen, under their own names (the weight as `[out, in]`, whichever way the layer has it), and adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts
- * Kaiming-uniform(a = sqrt 5), loraB at zero and the magnitude at the weight's norms, so that the output is at first that
- * of the layer it replaces. Every parameter says its level.
+ * A linear layer with an adapter, in the place of the `Linear` or `Conv1D` it was made from: to that layer's weight and
+ * bias it adds `loraA`, `loraB` and, but for LoRA and rsLoRA, `magnitude`. loraA starts Kaiming-uniform(a = sqrt 5), loraB
+ * at zero and the magnitude at the weight's norms, so that the output is at first that of the layer it replaces. Every
+ * parameter says its level.
  */
-export class AdaptedLinear extends AdapterLayer {
+export class AdaptedLinear extends LinearAdapter {
   readonly method: AdapterMethod
-  /** `[out, in]` */
-  weight: Tensor
-  /** `[out]` */
-  bias: Tensor | null
   /** `[rank, in]` */
   loraA: Tensor
   /** `[out, rank]` */
@@ -56,18 +51,13 @@ export class AdaptedLinear extends AdapterLayer {
   readonly magnitudeAxis: MagnitudeAxis
   readonly detachNorm: boolean
   readonly dropout: Dropout
-  readonly #original: PlainLayer // a private field, so that its tensors are not listed twice
 
   /** @throws ArgumentError for settings that cannot be meant. */
   constructor(layer: PlainLayer, settings: AdapterSettings) {
-    super()
-    checkSettings(settings)
+    checkSettings(settings) // before the layer gives up its weight
+    super(layer)
     const { method, rank, loraDropout = 0, magnitudeAxis = 'out', detachNorm = method === 'dora' } = settings
-    this.#original = layer
     this.method = method
-    for (const frozen of layer.parameters()) frozen.requiresGrad = false
-    this.weight = takeWeight(layer)
-    this.bias = 'bias' in layer ? layer.bias : null
 
     const [out, width] = this.weight.shape as [number, number]
     // Adapters of 16-bit weights are float32: their steps are smaller than what 16 bits can add.
@@ -91,7 +81,6 @@ export class AdaptedLinear extends AdapterLayer {
             scope(() => detach(directionNorm(this))),
             { level: magnitudeLevel[method] },
           )
-    this.training = layer.training
     this.dropout.training = layer.training
   }
 
@@ -101,7 +90,6 @@ export class AdaptedLinear extends AdapterLayer {
     return this.magnitude ? bidoraLinear(input, this as BidoraLayer, options) : loraLinear(input, this, options)
   }
 
-  /** The weight of the plain layer that computes the same, `[out, in]`: made from the frozen weight, which stays. */
   mergedWeight(): Tensor {
     return this.magnitude ? mergedWeight(this as BidoraLayer) : cast(combinedWeight(this), this.weight.dtype)
   }
@@ -122,33 +110,10 @@ export class AdaptedLinear extends AdapterLayer {
     return { 'lora_A.weight': this.loraA, 'lora_B.weight': this.loraB }
   }
 
-  /** Whether the layer has its weight the other way round, which PEFT calls fan_in_fan_out. */
-  get isTurned(): boolean {
-    return this.#original instanceof Conv1D
-  }
-
-  /** A plain layer of the same kind with another weight, `[out, in]`, and the same bias. */
-  plainWith(weight: Tensor): PlainLayer {
-    return withWeight(this.#original, weight, this.bias).train(this.training)
-  }
-
-  /** The layer without its adapter; the adapter's own tensors are disposed. */
-  detach(): PlainLayer {
-    for (const own of this.adapterParameters()) own.dispose()
-    forgetConstants(this.weight)
-    giveBack(this.#original, this.weight)
-    if ('bias' in this.#original) this.#original.bias = this.bias as Tensor
-    return this.#original.train(this.training)
-  }
-
   /** Fills the factors `[rank, in]` and `[out, rank]` with their first values; float32 on the CPU. */
   protected start(loraA: Tensor, loraB: Tensor): void {
     init.kaimingUniform(loraA, { a: Math.sqrt(5) })
     init.constant(loraB, 0)
-  }
-
-  override release(): void {
-    forgetConstants(this.weight)
   }
 
   override describe(): string {

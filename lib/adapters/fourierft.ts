@@ -41,7 +41,7 @@ export interface FourierSettings {
  * Re(ifft2(D)) is the inverse transform of D's Hermitian part, (D[u, v] + D[-u, -v]) / 2, of which the real transform
  * reads one half: all is real arithmetic, in the type of the weight (PEFT transforms in float32 whatever that is).
  */
-export class FourierLinear extends LinearAdapter {
+export class FourierLinear extends LinearAdapter<Linear> {
   /** `[nFrequency]` */
   spectrum: Tensor
   /** Where the terms of the halved Hermitian part lie, flat in `[out, in / 2 + 1]`. */

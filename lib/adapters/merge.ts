@@ -5,7 +5,6 @@ import { toDiskName } from '../io/index.ts'
 import type { Module } from '../nn/index.ts'
 import { scope } from '../tensor/index.ts'
 import type { AdapterLayer } from './layer.ts'
-import { AdaptedLinear } from './adapter.ts'
 import { attachedAdapters } from './attach.ts'
 import { LinearAdapter } from './linear-adapter.ts'
 import type { PlainLayer } from './plain-layer.ts'
@@ -53,8 +52,8 @@ export function mergeAdapters(model: Module): Merge {
 }
 
 /** @throws ArgumentError for an adapter that is no change of a weight. */
-function mergeable(path: string, layer: AdapterLayer): AdaptedLinear | LinearAdapter {
-  if (layer instanceof AdaptedLinear || layer instanceof LinearAdapter) return layer
+function mergeable(path: string, layer: AdapterLayer): LinearAdapter {
+  if (layer instanceof LinearAdapter) return layer
   throw new ArgumentError(
     'ADAPTER_NO_MERGE',
     `mergeAdapters: expected adapters that change weights, got ${layer.describe()} in ${toDiskName(path)}, which no plain layer can stand for; use the adapter as it is`,
@@ -62,7 +61,7 @@ function mergeable(path: string, layer: AdapterLayer): AdaptedLinear | LinearAda
   )
 }
 
-function plainLayer(path: string, layer: AdaptedLinear | LinearAdapter): PlainLayer {
+function plainLayer(path: string, layer: LinearAdapter): PlainLayer {
   const weight = noGrad(() =>
     scope(() => {
       const merged = layer.mergedWeight()

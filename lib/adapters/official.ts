@@ -27,7 +27,7 @@ export interface OfficialSettings {
  * Only square weights fit, there is no scale, and loraA starts normal with deviation 1. V, its norm and W' are made anew
  * at every call; weight and bias train too, since the engine rebuilds its optimiser over all parameters.
  */
-export class OfficialLinear extends LinearAdapter {
+export class OfficialLinear extends LinearAdapter<Linear> {
   /** `[rank, in]` */
   loraA: Tensor
   /** `[out, rank]` */

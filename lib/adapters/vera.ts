@@ -36,7 +36,7 @@ interface Projections {
  * A and B are the first columns and rows of the shared projections. lambdaD starts at `dInitial` and lambdaB at zero, so
  * that the output is at first that of the layer it replaces.
  */
-export class VeraLinear extends LinearAdapter {
+export class VeraLinear extends LinearAdapter<Linear> {
   /** `[out]` */
   lambdaB: Tensor
   /** `[rank]` */

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { BiDoRA } from '../bidora.ts'
-import { type FileFormat, requirePart } from '../data/index.ts'
+import { type FileFormat, fileFormats } from '../data/file-rows.ts'
+import { requirePart } from '../data/index.ts'
 import { ConfigError } from '../errors.ts'
 import type { ModelSettings } from '../train/config.ts'
 import type { AnyExample, ModelInfo } from '../train/types.ts'
@@ -29,16 +30,7 @@ export function evaluateCommand(): Command {
       '[file]',
       '.jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin (jsonl unless --format says otherwise)',
     )
-    .addOption(
-      new Option('--format <format>', 'how the file is read').choices([
-        'jsonl',
-        'csv',
-        'tsv',
-        'conll',
-        'parquet',
-        'arrow',
-      ]),
-    )
+    .addOption(new Option('--format <format>', 'how the file is read').choices(fileFormats))
     .addOption(
       new Option('--split <part>', 'part of the data set (default: test where it has one)').choices(
         Object.keys(splits),

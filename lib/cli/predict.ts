@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
 import { BiDoRA } from '../bidora.ts'
+import { fileFormats } from '../data/file-rows.ts'
 import { addColumnFlags, type ColumnFlags, columnOptions } from './column-flags.ts'
 import { addLoadFlags, type LoadFlags, loadOptions } from './load-flags.ts'
 import { conclude } from './outcome.ts'
@@ -10,16 +11,7 @@ type Flags = LoadFlags & ColumnFlags & { format: InputFormat; json?: boolean }
 
 /** `predict`: one line of JSON for each text that comes in. */
 export function predictCommand(): Command {
-  const formats = new Option('--format <format>', 'how the input is read').choices([
-    'auto',
-    'text',
-    'jsonl',
-    'csv',
-    'tsv',
-    'conll',
-    'parquet',
-    'arrow',
-  ])
+  const formats = new Option('--format <format>', 'how the input is read').choices(['auto', 'text', ...fileFormats])
   const command = new Command('predict')
     .description('Predicts for each text of a file or of stdin: JSON Lines on stdout, in order, as they are ready')
     .argument('[file]', '.txt (a text a line), .jsonl, .csv, .tsv, .conll (also with .gz), .parquet; - is stdin', '-')

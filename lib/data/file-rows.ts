@@ -11,7 +11,10 @@ import type { LineReading } from './lines.ts'
 import { type NamedRow, raggedRow } from './rows.ts'
 import { readTsv } from './tsv.ts'
 
-export type FileFormat = 'jsonl' | 'csv' | 'tsv' | 'conll' | 'parquet' | 'arrow'
+/** All there are. */
+export const fileFormats = ['jsonl', 'csv', 'tsv', 'conll', 'parquet', 'arrow'] as const
+
+export type FileFormat = (typeof fileFormats)[number]
 
 /** How a file is taken apart. */
 export interface FormatOptions extends ConllOptions {

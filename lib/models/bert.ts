@@ -1,12 +1,11 @@
 import { Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
-import { scope } from '../tensor/index.ts'
-import type { Batch } from './batch.ts'
-import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { EncoderConfig } from './config.ts'
 import { positionsFromZero } from './embeddings.ts'
 import { Pooler } from './encoder.ts'
-import type { ModelFamily } from './family.ts'
 import { EncoderModel } from './encoder-model.ts'
+import type { ModelFamily } from './family.ts'
+import { FirstTokenClassifier } from './first-token-classifier.ts'
 import { TokenClassifier } from './token-classifier.ts'
 
 // "BERT: Pre-training of Deep Bidirectional Transformers", as transformers' modeling_bert.py computes it.
@@ -32,7 +31,7 @@ export class BertModel extends BertEncoder {
 }
 
 /** Logits from the pooled first token. */
-export class BertForSequenceClassification extends SequenceClassifier {
+export class BertForSequenceClassification extends FirstTokenClassifier {
   readonly bert: BertModel
   readonly dropout: Dropout
   classifier: Layer
@@ -44,17 +43,13 @@ export class BertForSequenceClassification extends SequenceClassifier {
     this.classifier = new Linear(config.hiddenSize, config.labels.length, placement)
   }
 
-  get maxLength(): number {
-    return this.bert.maxLength
+  protected override get body(): BertModel {
+    return this.bert
   }
 
-  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
-    return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.bert.forward(batch, { ...options, firstOnly: true })
-      const pooled = this.bert.pooler.forward(lastHiddenState) // [batch, hidden]
-      const logits = this.classifier.forward(this.dropout.forward(pooled)) // [batch, labels]
-      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
-    })
+  protected override logitsOf(first: Tensor): Tensor {
+    const pooled = this.bert.pooler.forward(first) // [batch, hidden]
+    return this.classifier.forward(this.dropout.forward(pooled))
   }
 }
 

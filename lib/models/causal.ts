@@ -1,9 +1,10 @@
-import { type AttentionContext, crossEntropy, Module } from '../nn/index.ts'
+import { type AttentionContext, crossEntropy } from '../nn/index.ts'
 import { arange, cat, flatten, full, le, logicalAnd, mul, narrow, ne, sub, to, unsqueeze } from '../ops/index.ts'
 import type { DType, Tensor } from '../tensor/index.ts'
 import { type Batch, farBelow } from './batch.ts'
-import type { ForwardOptions, ModelOrigin } from './classifier.ts'
+import type { ForwardOptions } from './classifier.ts'
 import type { ModelConfig } from './config.ts'
+import { HeadedModel } from './headed-model.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 
 // Models that read from left to right: each token sees itself and those before it.
@@ -36,19 +37,7 @@ export interface LanguageOutput {
 }
 
 /** A model that gives the logits of the next token after every token. */
-export abstract class CausalLanguageModel extends Module {
-  readonly config: CausalConfig
-  /** Where it was loaded from, with what it did not find there; absent for a model that was made from a configuration. */
-  origin: ModelOrigin | undefined = undefined
-
-  constructor(config: CausalConfig) {
-    super()
-    this.config = config
-  }
-
-  /** Longest text that it can read, in tokens. */
-  abstract get maxLength(): number
-
+export abstract class CausalLanguageModel extends HeadedModel<CausalConfig> {
   /** Room for keys and values of all layers. */
   abstract newCache(): KeyValueCache
 

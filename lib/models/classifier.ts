@@ -1,10 +1,10 @@
 import { ShapeError } from '../errors.ts'
-import { binaryCrossEntropy, crossEntropy, meanSquaredError, Module } from '../nn/index.ts'
-import type { JsonObject } from '../io/index.ts'
+import { binaryCrossEntropy, crossEntropy, meanSquaredError } from '../nn/index.ts'
 import { reshape } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import type { ModelConfig, ProblemType } from './config.ts'
+import type { ProblemType } from './config.ts'
+import { HeadedModel } from './headed-model.ts'
 
 /** What to compute besides the logits. */
 export interface ForwardOptions {
@@ -36,31 +36,8 @@ export interface ClassifierOutput {
   readonly hiddenStates?: readonly Tensor[]
 }
 
-/** Where a model was loaded from, and what of the checkpoint it did not take as it was. */
-export interface ModelOrigin {
-  readonly folder: string
-  /** config.json as it was read; saving keeps the fields that this library does not know. */
-  readonly config: JsonObject
-  /** Names of the parameters that are new: the head's, where a new head was asked for. */
-  readonly created: readonly string[]
-  /** Names in the checkpoint that the model has no use for. */
-  readonly ignored: readonly string[]
-}
-
 /** A model that gives one row of logits a text: labels, scores or a regression. */
-export abstract class SequenceClassifier extends Module {
-  readonly config: ModelConfig
-  /** Where it was loaded from, with what it did not find there; absent for a model that was made from a configuration. */
-  origin: ModelOrigin | undefined = undefined
-
-  constructor(config: ModelConfig) {
-    super()
-    this.config = config
-  }
-
-  /** Longest text that it can read, in tokens. */
-  abstract get maxLength(): number
-
+export abstract class SequenceClassifier extends HeadedModel {
   /**
    * @throws ShapeError where the batch is longer than `maxLength` or its tensors disagree.
    */

@@ -11,9 +11,8 @@ import {
   type Placement,
 } from '../nn/index.ts'
 import { add, arange, eq, mul, ne, to, unsqueeze, view } from '../ops/index.ts'
-import { scope, type Tensor } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
 import { checkSizes, type DebertaConfig, debertaFields, normsOf } from './deberta-config.ts'
 import { ConvLayer } from './deberta-conv.ts'
@@ -22,6 +21,7 @@ import { type DebertaContext, DisentangledSelfAttention } from './disentangled-a
 import { positionsFromZero, rowPlaces, typesOf } from './embeddings.ts'
 import { EncoderLayer } from './encoder.ts'
 import type { ModelFamily } from './family.ts'
+import { FirstTokenClassifier } from './first-token-classifier.ts'
 import { Stack, type StackOptions } from './stack.ts'
 import { TextModel } from './text-model.ts'
 import { TokenClassifier } from './token-classifier.ts'
@@ -169,7 +169,7 @@ class ContextPooler extends Module {
 }
 
 /** Logits from the pooled first token. */
-export class DebertaV2ForSequenceClassification extends SequenceClassifier {
+export class DebertaV2ForSequenceClassification extends FirstTokenClassifier {
   readonly deberta: DebertaV2Model
   readonly pooler: ContextPooler
   classifier: Layer
@@ -183,17 +183,13 @@ export class DebertaV2ForSequenceClassification extends SequenceClassifier {
     this.dropout = new Dropout((config as DebertaConfig).clsDropout ?? config.hiddenDropoutProb)
   }
 
-  get maxLength(): number {
-    return this.deberta.maxLength
+  protected override get body(): DebertaV2Model {
+    return this.deberta
   }
 
-  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
-    return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.deberta.forward(batch, { ...options, firstOnly: true })
-      const pooled = this.pooler.forward(lastHiddenState) // [batch, hidden]
-      const logits = this.classifier.forward(this.dropout.forward(pooled)) // [batch, labels]
-      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
-    })
+  protected override logitsOf(first: Tensor): Tensor {
+    const pooled = this.pooler.forward(first) // [batch, hidden]
+    return this.classifier.forward(this.dropout.forward(pooled))
   }
 }
 

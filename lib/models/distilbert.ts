@@ -16,10 +16,10 @@ import {
 import { add, copy_, relu } from '../ops/index.ts'
 import { scope, type Tensor, tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import { type EncoderConfig, flag } from './config.ts'
 import { Embeddings, positionsFromZero } from './embeddings.ts'
 import type { ModelFamily } from './family.ts'
+import { FirstTokenClassifier } from './first-token-classifier.ts'
 import type { StartsItself } from './initialise.ts'
 import { type LayerOptions, placesOf, Stack, type StackOptions } from './stack.ts'
 import { TextModel } from './text-model.ts'
@@ -160,7 +160,7 @@ export class DistilBertModel extends TextModel {
 }
 
 /** classifier(dropout(relu(preClassifier(first token)))). */
-export class DistilBertForSequenceClassification extends SequenceClassifier {
+export class DistilBertForSequenceClassification extends FirstTokenClassifier {
   readonly distilbert: DistilBertModel
   preClassifier: Layer
   classifier: Layer
@@ -174,17 +174,13 @@ export class DistilBertForSequenceClassification extends SequenceClassifier {
     this.dropout = new Dropout(config.classifierDropout ?? 0)
   }
 
-  get maxLength(): number {
-    return this.distilbert.maxLength
+  protected override get body(): DistilBertModel {
+    return this.distilbert
   }
 
-  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
-    return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.distilbert.forward(batch, { ...options, firstOnly: true })
-      const inner = relu(this.preClassifier.forward(lastHiddenState)) // [batch, hidden]
-      const logits = this.classifier.forward(this.dropout.forward(inner)) // [batch, labels]
-      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
-    })
+  protected override logitsOf(first: Tensor): Tensor {
+    const inner = relu(this.preClassifier.forward(first)) // [batch, hidden]
+    return this.classifier.forward(this.dropout.forward(inner))
   }
 }
 

@@ -1,14 +1,14 @@
 import { buffer, init, Module, type Placement } from '../nn/index.ts'
 import { empty } from '../ops/index.ts'
-import { scope, type Tensor } from '../tensor/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
 import { placesInText } from './embeddings.ts'
 import { checkFields, type EsmConfig, esmFields } from './esm-config.ts'
 import { EsmEmbeddings } from './esm-embeddings.ts'
 import { type EsmContext, EsmEncoder } from './esm-layers.ts'
 import type { ModelFamily } from './family.ts'
+import { FirstTokenClassifier } from './first-token-classifier.ts'
 import type { StartsItself } from './initialise.ts'
 import { RobertaClassificationHead } from './roberta.ts'
 import { RotaryEmbedding } from './rotary.ts'
@@ -85,7 +85,7 @@ export class EsmModel extends TextModel<EsmContext> {
 }
 
 /** Logits from the first token's last hidden state. */
-export class EsmForSequenceClassification extends SequenceClassifier {
+export class EsmForSequenceClassification extends FirstTokenClassifier {
   readonly esm: EsmModel
   readonly classifier: RobertaClassificationHead
 
@@ -95,16 +95,12 @@ export class EsmForSequenceClassification extends SequenceClassifier {
     this.classifier = new RobertaClassificationHead(config, placement)
   }
 
-  get maxLength(): number {
-    return this.esm.maxLength
+  protected override get body(): EsmModel {
+    return this.esm
   }
 
-  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
-    return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.esm.forward(batch, { ...options, firstOnly: true })
-      const logits = this.classifier.forward(lastHiddenState) // [batch, labels]
-      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
-    })
+  protected override logitsOf(first: Tensor): Tensor {
+    return this.classifier.forward(first)
   }
 }
 

@@ -1,4 +1,3 @@
-import { checkpoint } from '../autograd/index.ts'
 import {
   type Activation,
   Attention,
@@ -29,6 +28,7 @@ import type { ModelConfig } from './config.ts'
 import type { ModelFamily } from './family.ts'
 import { type GPT2Config, gpt2Fields, readGPT2Config } from './gpt2-config.ts'
 import { KeyValueCache, type LayerCache } from './key-value-cache.ts'
+import { checkpointed, plain } from './stack.ts'
 
 // "Language Models are Unsupervised Multitask Learners", as transformers' modeling_gpt2.py computes it: layer norm before
 // each half of a layer, and weights [in, out]. The properties bear the names of the checkpoints.
@@ -180,17 +180,6 @@ function positionsOf(batch: Batch, kept: Tensor | undefined, past: number): Tens
   return past === 0 ? counted : narrow(counted, 1, past, seq)
 }
 
-function plain(block: GPT2Block, hidden: Tensor, context: AttentionContext, cache?: LayerCache): Tensor {
-  return block.forward(hidden, context, cache)
-}
-
-/** What belongs to the forward pass alone has to be an input, as it is gone by the time of the backward. */
-function checkpointed(block: GPT2Block, hidden: Tensor, context: AttentionContext): Tensor {
-  const { bias, ...rest } = context
-  const run = (input: Tensor, mask?: Tensor) => block.forward(input, mask ? { ...rest, bias: mask } : rest)
-  return checkpoint(run, bias ? [hidden, bias] : [hidden], { parameters: block.parameters() })
-}
-
 /** The language model: logits from the last hidden states, by the word table itself where the configuration ties them. */
 export class GPT2LMHeadModel extends CausalLanguageModel {
   readonly transformer: GPT2Model
@@ -207,8 +196,8 @@ export class GPT2LMHeadModel extends CausalLanguageModel {
     this.lmHead = head
   }
 
-  get maxLength(): number {
-    return this.transformer.maxLength
+  protected override get body(): GPT2Model {
+    return this.transformer
   }
 
   newCache(): KeyValueCache {
@@ -242,8 +231,8 @@ export class GPT2ForSequenceClassification extends SequenceClassifier {
     this.#byMask = config.padTokenId === undefined
   }
 
-  get maxLength(): number {
-    return this.transformer.maxLength
+  protected override get body(): GPT2Model {
+    return this.transformer
   }
 
   override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {

@@ -21,7 +21,6 @@ export {
   type EncoderOptions,
   type EncoderOutput,
   type ForwardOptions,
-  type ModelOrigin,
   SequenceClassifier,
 } from './classifier.ts'
 export type { EncoderConfig, ModelConfig, ProblemType } from './config.ts'
@@ -30,6 +29,7 @@ export { DistilBertForSequenceClassification, DistilBertForTokenClassification, 
 export { EsmForSequenceClassification, EsmForTokenClassification, EsmModel } from './esm.ts'
 export { GPT2ForSequenceClassification, GPT2LMHeadModel, GPT2Model } from './gpt2.ts'
 export type { GPT2Config } from './gpt2-config.ts'
+export type { ModelOrigin } from './headed-model.ts'
 export { KeyValueCache } from './key-value-cache.ts'
 export { createModel, type LoadModelOptions, loadModel } from './load.ts'
 export { createLanguageModel, type LoadLanguageModelOptions, loadLanguageModel } from './load-language-model.ts'

@@ -1,12 +1,11 @@
 import { ConfigError } from '../errors.ts'
 import { Dropout, type Layer, Linear, Module, type Placement, type TextRows } from '../nn/index.ts'
 import { add, cumsum, indexSelect, mul, ne, tanh, to, view } from '../ops/index.ts'
-import { scope, type Tensor } from '../tensor/index.ts'
-import type { Batch } from './batch.ts'
-import { type ClassifierOutput, type ForwardOptions, SequenceClassifier } from './classifier.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { EncoderConfig } from './config.ts'
 import type { PositionLookup } from './embeddings.ts'
 import type { ModelFamily } from './family.ts'
+import { FirstTokenClassifier } from './first-token-classifier.ts'
 import { EncoderModel } from './encoder-model.ts'
 import { TokenClassifier } from './token-classifier.ts'
 
@@ -63,7 +62,7 @@ export class RobertaClassificationHead extends Module {
 }
 
 /** Logits from the first token's last hidden state. */
-export class RobertaForSequenceClassification extends SequenceClassifier {
+export class RobertaForSequenceClassification extends FirstTokenClassifier {
   readonly roberta: RobertaModel
   readonly classifier: RobertaClassificationHead
 
@@ -73,16 +72,12 @@ export class RobertaForSequenceClassification extends SequenceClassifier {
     this.classifier = new RobertaClassificationHead(config, placement)
   }
 
-  get maxLength(): number {
-    return this.roberta.maxLength
+  protected override get body(): RobertaModel {
+    return this.roberta
   }
 
-  override forward(batch: Batch, options: ForwardOptions = {}): ClassifierOutput {
-    return scope(() => {
-      const { lastHiddenState, hiddenStates } = this.roberta.forward(batch, { ...options, firstOnly: true })
-      const logits = this.classifier.forward(lastHiddenState) // [batch, labels]
-      return { logits, ...(hiddenStates ? { hiddenStates } : {}) }
-    })
+  protected override logitsOf(first: Tensor): Tensor {
+    return this.classifier.forward(first)
   }
 }
 

@@ -58,20 +58,22 @@ export abstract class Stack<Context extends AttentionContext = AttentionContext>
   }
 }
 
-function plain<C extends AttentionContext>(layer: StackLayer<C>, hidden: Tensor, context: C, options: LayerOptions) {
-  return layer.forward(hidden, context, options)
+/** What runs as a layer; `extra` is what it takes besides: options, a cache. */
+type Runnable<Context, Extra> = Module & { forward(input: Tensor, context: Context, extra: Extra): Tensor }
+
+/** A layer's output, with all that its backward needs kept. */
+export function plain<C extends object, E>(layer: Runnable<C, E>, hidden: Tensor, context: C, extra: E): Tensor {
+  return layer.forward(hidden, context, extra)
 }
 
-/** The context's own tensors belong to the forward pass: they have to be inputs, as they are gone by the time of the backward. */
-function checkpointed<C extends AttentionContext>(
-  layer: StackLayer<C>,
-  hidden: Tensor,
-  context: C,
-  options: LayerOptions,
-): Tensor {
+/**
+ * A layer's output, computed again in the backward. The context's own tensors belong to the forward pass: they have to be
+ * inputs, as they are gone by the time of the backward.
+ */
+export function checkpointed<C extends object, E>(layer: Runnable<C, E>, hidden: Tensor, context: C, extra: E): Tensor {
   const own = Object.entries(context).filter((entry): entry is [string, Tensor] => entry[1] instanceof Tensor)
   const run = (input: Tensor, ...tensors: Tensor[]) =>
-    layer.forward(input, { ...context, ...Object.fromEntries(own.map(([name], i) => [name, tensors[i]])) }, options)
+    layer.forward(input, { ...context, ...Object.fromEntries(own.map(([name], i) => [name, tensors[i]])) }, extra)
   return checkpoint(run, [hidden, ...own.map(([, tensor]) => tensor)], { parameters: layer.parameters() })
 }
 

@@ -1,9 +1,10 @@
-import { crossEntropy, Dropout, type Layer, Linear, Module, type Placement } from '../nn/index.ts'
+import { crossEntropy, Dropout, type Layer, Linear, type Placement } from '../nn/index.ts'
 import { flatten } from '../ops/index.ts'
 import { scope, type Tensor } from '../tensor/index.ts'
 import type { Batch } from './batch.ts'
-import type { ClassifierOutput, EncoderOutput, ForwardOptions, ModelOrigin } from './classifier.ts'
+import type { ClassifierOutput, EncoderOutput, ForwardOptions } from './classifier.ts'
 import type { EncoderConfig } from './config.ts'
+import { HeadedModel } from './headed-model.ts'
 
 /** What a head for tokens stands on. */
 export interface TokenEncoder {
@@ -12,10 +13,7 @@ export interface TokenEncoder {
 }
 
 /** A model that gives one row of logits a token: classifier(dropout(last hidden state)), without a pooler. */
-export abstract class TokenClassifier extends Module {
-  readonly config: EncoderConfig
-  /** Where it was loaded from, with what it did not find there; absent for a model that was made from a configuration. */
-  origin: ModelOrigin | undefined = undefined
+export abstract class TokenClassifier extends HeadedModel<EncoderConfig> {
   readonly dropout: Dropout
   classifier: Layer
 
@@ -25,19 +23,12 @@ export abstract class TokenClassifier extends Module {
     placement: Placement = {},
     dropout: number = config.classifierDropout ?? config.hiddenDropoutProb,
   ) {
-    super()
-    this.config = config
+    super(config)
     this.dropout = new Dropout(dropout)
     this.classifier = new Linear(config.hiddenSize, config.labels.length, placement)
   }
 
-  /** The model below the head, under whatever name its checkpoints have for it. */
-  protected abstract get body(): TokenEncoder
-
-  /** Longest text that it can read, in tokens. */
-  get maxLength(): number {
-    return this.body.maxLength
-  }
+  protected abstract override get body(): TokenEncoder
 
   /**
    * Logits of every token, padding included: [batch, seq, labels], for a batch without padding [rows, labels].

@@ -85,7 +85,7 @@ class PackedMerged extends Module {
   }
 }
 
-type Packable = Linear | AdaptedLinear | LinearAdapter
+type Packable = Linear | LinearAdapter
 type Owner = Record<string, unknown>
 
 interface Place {
@@ -158,7 +158,7 @@ function packedOf(layer: Packable): Layer {
 }
 
 function isPackable(layer: unknown): layer is Packable {
-  if (!(layer instanceof Linear || layer instanceof AdaptedLinear || layer instanceof LinearAdapter)) return false
+  if (!(layer instanceof Linear || layer instanceof LinearAdapter)) return false
   if (layer instanceof AdaptedEmbedding || !canPack(layer.weight)) return false
   if (layer instanceof AdaptedLinear && layer.loraA.dtype !== layer.weight.dtype) return false
   return Math.min(...layer.weight.shape) >= leastFeatures

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { FormatError } from '../errors.ts'
 import { type JsonObject, objectOf, type TokenizerFiles } from './files.ts'
 import { readSentencePiece } from './sentencepiece-model.ts'
-import { specialTokens } from './vocabulary.ts'
+import { framed, specialTokens } from './vocabulary.ts'
 
 /**
  * A tokenizer.json for the Unigram pieces of DeBERTa v2 and v3, from `spm.model`, as transformers 4 makes it
@@ -32,9 +32,6 @@ export function debertaTokenizer(files: TokenizerFiles): JsonObject {
     const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false }
     return isToken ? [{ id, content: piece, ...plain, special: type === 3 }] : []
   })
-  const special = (id: string, typeId: number) => ({ SpecialToken: { id, type_id: typeId } })
-  const sequence = (id: string, typeId: number) => ({ Sequence: { id, type_id: typeId } })
-  const entry = (token: string) => [token, { id: token, ids: [vocab.get(token)], tokens: [token] }]
   const metaspace = {
     type: 'Metaspace',
     replacement: '▁',
@@ -57,12 +54,7 @@ export function debertaTokenizer(files: TokenizerFiles): JsonObject {
       ],
     },
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...punctuation, metaspace] },
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [special(cls, 0), sequence('A', 0), special(sep, 0)],
-      pair: [special(cls, 0), sequence('A', 0), special(sep, 0), sequence('B', 1), special(sep, 1)],
-      special_tokens: Object.fromEntries([entry(cls), entry(sep)]),
-    },
+    post_processor: framed(vocab, cls, sep),
     decoder: metaspace,
     model: {
       type: 'Unigram',

@@ -11,10 +11,7 @@ import { type DeclaredToken, declaredToken, declaredTokens, type Role } from './
 /** A tokenizer.json for the WordPiece of BERT, from `vocab.txt`. */
 export function bertTokenizer(files: TokenizerFiles): JsonObject {
   const config = objectOf(files, 'tokenizer_config.json') ?? {}
-  const vocab = new Map<string, number>()
-  lines(textOf(files, 'vocab.txt') ?? '').forEach((token, id) => {
-    vocab.set(token, id)
-  })
+  const vocab = new Map(lines(textOf(files, 'vocab.txt') ?? '').map((token, id) => [token, id]))
   const tokens = specialTokens(files, vocab, 'vocab.txt', {
     unk: '[UNK]',
     sep: '[SEP]',
@@ -23,9 +20,6 @@ export function bertTokenizer(files: TokenizerFiles): JsonObject {
     mask: '[MASK]',
   })
   const [cls, sep, unk] = [tokens.required('cls'), tokens.required('sep'), tokens.required('unk')]
-  const special = (id: string, typeId: number) => ({ SpecialToken: { id, type_id: typeId } })
-  const sequence = (id: string, typeId: number) => ({ Sequence: { id, type_id: typeId } })
-  const entry = (token: string) => [token, { id: token, ids: [vocab.get(token)], tokens: [token] }]
   return {
     version: '1.0',
     added_tokens: tokens.added,
@@ -37,12 +31,7 @@ export function bertTokenizer(files: TokenizerFiles): JsonObject {
       lowercase: config.do_lower_case !== false,
     },
     pre_tokenizer: { type: 'BertPreTokenizer' },
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [special(cls, 0), sequence('A', 0), special(sep, 0)],
-      pair: [special(cls, 0), sequence('A', 0), special(sep, 0), sequence('B', 1), special(sep, 1)],
-      special_tokens: Object.fromEntries([entry(cls), entry(sep)]),
-    },
+    post_processor: framed(vocab, cls, sep),
     decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
     model: {
       type: 'WordPiece',
@@ -169,6 +158,20 @@ export function specialTokens(
         `${vocab.size} tokens without it`,
       )
     },
+  }
+}
+
+/** The post-processor that makes `start A end` of a text and `start A end B end` of a pair, all from B on of type 1. */
+export function framed(vocab: ReadonlyMap<string, number>, start: string, end: string): JsonObject {
+  const special = (id: string, typeId: number) => ({ SpecialToken: { id, type_id: typeId } })
+  const sequence = (id: string, typeId: number) => ({ Sequence: { id, type_id: typeId } })
+  const entry = (token: string) => [token, { id: token, ids: [vocab.get(token)], tokens: [token] }]
+  const first = [special(start, 0), sequence('A', 0), special(end, 0)]
+  return {
+    type: 'TemplateProcessing',
+    single: first,
+    pair: [...first, sequence('B', 1), special(end, 1)],
+    special_tokens: Object.fromEntries([entry(start), entry(end)]),
   }
 }
 

@@ -4,13 +4,13 @@ PEFT lacks, as plain PyTorch. What trains is random at the start, so that nothin
 
 from golden import COMMITTED, Golden  # first: it makes `peft` mean the package
 
-import json
-
 import torch
 from peft import AdaLoraConfig, FourierFTConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from peft.tuners.fourierft.layer import FourierFTLayer
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
+
+from tiny_models import file_name, save_adapter, stored_inputs, three_texts
 
 SEED = 23
 golden = Golden('baselines', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'peft'))
@@ -60,41 +60,11 @@ def make(name, base, config):
         if name in ALLOCATED:
             layers = [p for p, _ in model.base_model.model.named_parameters() if p.endswith('lora_E.default')]
             model.peft_config['default'].rank_pattern = dict(zip(layers, ALLOCATED[name], strict=True))
-    model.peft_config['default'].base_model_name_or_path = f'../../models/{base}/model'
-    folder = golden.folder / name
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / 'README.md').unlink(missing_ok=True)
-    stored = json.loads((folder / 'adapter_config.json').read_text())
-    stored['target_modules'].sort()
-    (folder / 'adapter_config.json').write_text(json.dumps(stored, indent=2) + '\n')
-    for file in folder.iterdir():
-        golden.wrote(file)
-    return folder
-
-
-def batch(base):
-    """Three texts of other lengths, padded right with the model's own pad."""
-    config = json.loads((COMMITTED / 'models' / base / 'model' / 'config.json').read_text())
-    lengths = [11, 6, 3]
-    ids = torch.full((3, 11), config['pad_token_id'])
-    mask = torch.zeros_like(ids)
-    for row, length in enumerate(lengths):
-        ids[row, :length] = torch.randint(4, config['vocab_size'], (length,))
-        mask[row, :length] = 1
-    return {'input_ids': ids, 'attention_mask': mask}, torch.tensor([0, 1, 1])
-
-
-def stored_inputs(key, inputs, labels):
-    return {'inputIds': golden.tensor(f'{key}.inputIds', inputs['input_ids']), 'attentionMask': golden.tensor(f'{key}.attentionMask', inputs['attention_mask']), 'labels': golden.tensor(f'{key}.labels', labels)}
+    return save_adapter(golden, name, model, f'models/{base}/model')
 
 
 def loaded(base, folder, dtype):
     return PeftModel.from_pretrained(base_model(base), folder, is_trainable=True).eval().to(dtype)
-
-
-def file_name(parameter):
-    """A name in the file is the parameter's without the adapter's name and without the wrapper of the saved head."""
-    return parameter.replace('.default', '').replace('.modules_to_save', '')
 
 
 def trainable(model):
@@ -104,7 +74,7 @@ def trainable(model):
 def run(name, base, method, folder, dtype):
     torch.manual_seed(SEED)
     use(dtype)
-    inputs, labels = batch(base)
+    inputs, labels = three_texts(base)
     kind = str(dtype).split('.')[1]
     key = f'{name}.{kind}'
     model = loaded(base, folder, dtype)
@@ -124,7 +94,7 @@ def run(name, base, method, folder, dtype):
         'adapter': name,
         'method': method,
         'dtype': kind,
-        'inputs': stored_inputs(key, inputs, labels),
+        'inputs': stored_inputs(golden, key, {**inputs, 'labels': labels}),
         'logits': golden.tensor(f'{key}.logits', logits),
         'loss': golden.tensor(f'{key}.loss', loss),
         'regularised': golden.tensor(f'{key}.regularised', whole),
@@ -147,7 +117,7 @@ def train(name, base, method, folder=None, steps=8):
     """AdamW with a clipped gradient over one batch, dropout off; AdaLoRA allocates after each step, counted from 1."""
     torch.manual_seed(SEED)
     use(torch.float64)
-    inputs, labels = batch(base)
+    inputs, labels = three_texts(base)
     model = loaded(base, folder, torch.float64) if folder else bitfit(base)
     parameters = trainable(model) if folder else {f'base_model.model.{n}': p for n, p in model.named_parameters() if p.requires_grad}
     options = {'lr': 0.02, 'betas': (0.9, 0.98), 'eps': 1e-8, 'weight_decay': 0.05}
@@ -168,7 +138,7 @@ def train(name, base, method, folder=None, steps=8):
         'base': base,
         'adapter': name if folder else None,
         'method': method,
-        'inputs': stored_inputs(f'{name}.steps', inputs, labels),
+        'inputs': stored_inputs(golden, f'{name}.steps', {**inputs, 'labels': labels}),
         'options': ({'tinit': 1, 'tfinal': 2, 'deltaT': 2, 'importanceBeta1': 0.8, 'importanceBeta2': 0.9, 'orthRegWeight': 0.3} if method == 'adalora' else {}) | {'learningRate': 0.02, 'adamBeta1': 0.9, 'adamBeta2': 0.98, 'adamEpsilon': 1e-8, 'weightDecay': 0.05, 'clip': 0.5},
         'losses': losses,
         'rankPattern': pattern and {file_name(p): places for p, places in pattern.items()},

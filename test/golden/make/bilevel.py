@@ -17,6 +17,7 @@ import torch
 from torch import func
 import philox
 from layer import DIM, combined, direction_norm, orthogonality
+from tiny_models import randomise
 from transformers import BertConfig, BertForSequenceClassification
 
 SEED = 11
@@ -104,14 +105,7 @@ class Adapted(torch.nn.Module):
 def base_model():
     torch.manual_seed(SEED)
     model = BertForSequenceClassification(CONFIG)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if 'LayerNorm.weight' in name:
-                p.normal_(1, 0.3)
-            elif p.ndim == 1:
-                p.normal_(0, 0.3)
-            else:
-                p.normal_(0, 1 if 'embeddings' in name else 1 / p.shape[1] ** 0.5)
+    randomise(model)
     return model
 
 

@@ -14,6 +14,8 @@ from peft import LoraConfig, TaskType, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, DebertaV2Config, DistilBertConfig, EsmConfig
 from transformers.models.deberta_v2.modeling_deberta_v2 import build_relative_position
 
+from tiny_models import stored_inputs
+
 SEED = 11
 golden = Golden('encoders', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'safetensors', 'peft'))
 
@@ -107,13 +109,10 @@ def inputs_of(config):
     return made
 
 
-INPUT_NAMES = {'input_ids': 'inputIds', 'attention_mask': 'attentionMask', 'token_type_ids': 'tokenTypeIds', 'labels': 'labels'}
-
-
 def run(model, file, id, inputs, dtype):
     name = str(dtype).split('.')[1]
     key = f'{id}.{name}'
-    case = {'id': id, 'dtype': name, 'inputs': {INPUT_NAMES[k]: golden.tensor(f'{key}.{INPUT_NAMES[k]}', v, file) for k, v in inputs.items()}}
+    case = {'id': id, 'dtype': name, 'inputs': stored_inputs(golden, key, inputs, file)}
     feed = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
     model.zero_grad()
     result = model(**feed, output_hidden_states=True)

@@ -11,6 +11,8 @@ import math
 import torch
 from transformers import GPT2Config, GPT2ForSequenceClassification, GPT2LMHeadModel
 
+from tiny_models import stored_inputs
+
 SEED = 29
 golden = Golden('gpt2', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'safetensors'))
 
@@ -84,9 +86,6 @@ def inputs_of(config, language):
     return made
 
 
-NAMES = {'input_ids': 'inputIds', 'attention_mask': 'attentionMask', 'labels': 'labels'}
-
-
 def run(model, name, id, inputs, dtype):
     precision = str(dtype).split('.')[1]
     key = f'{name}.{id}.{precision}'
@@ -113,7 +112,7 @@ def run(model, name, id, inputs, dtype):
         'model': name,
         'id': id,
         'dtype': precision,
-        'inputs': {NAMES[k]: golden.tensor(f'{key}.{NAMES[k]}', v) for k, v in inputs.items()},
+        'inputs': stored_inputs(golden, key, inputs),
         'logits': golden.tensor(f'{key}.logits', result.logits),
         'hiddenStates': golden.tensors(f'{key}.hiddenStates', result.hidden_states),
         'loss': golden.tensor(f'{key}.loss', loss),

@@ -6,7 +6,6 @@ Every parameter is random, LayerNorms and biases too, so that a swapped or skipp
 """
 
 import hashlib
-import math
 import sys
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from golden import Golden  # before all other packages
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, RobertaConfig
+
+from tiny_models import randomise, stored_inputs
 
 SEED = 7
 golden = Golden(
@@ -33,20 +34,6 @@ MODELS = {
     'roberta-relu': RobertaConfig(**SHARED, vocab_size=31, hidden_size=16, num_attention_heads=2, intermediate_size=21, max_position_embeddings=40, hidden_act='relu', num_labels=2, problem_type='multi_label_classification', type_vocab_size=1),
 }  # fmt: skip
 LONG = {'bert-gelu', 'roberta-gelu'}
-
-
-def randomise(model):
-    """Weights wide enough that attention is far from uniform, scales around 1, biases around 0."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if 'LayerNorm.weight' in name:
-                parameter.normal_(1, 0.3)
-            elif parameter.ndim == 1:
-                parameter.normal_(0, 0.3)
-            elif 'embeddings' in name:
-                parameter.normal_(0, 1)
-            else:
-                parameter.normal_(0, 1 / math.sqrt(parameter.shape[1]))
 
 
 def tokens(config, lengths, side, width):
@@ -95,7 +82,6 @@ def long_input(config):
     return {'input_ids': ids, 'attention_mask': mask, 'labels': labels(config, 2)}
 
 
-INPUT_NAMES = {'input_ids': 'inputIds', 'attention_mask': 'attentionMask', 'token_type_ids': 'tokenTypeIds', 'labels': 'labels'}
 SELECTED = ('word_embeddings.weight', 'layer.0.attention.self.query.weight', 'layer.1.attention.self.value.bias', 'layer.1.output.dense.bias', 'layer.0.attention.output.LayerNorm.weight', 'classifier')  # fmt: skip
 
 
@@ -111,7 +97,7 @@ class Folder:
         return golden.tensor(key, value, self.file)
 
     def inputs(self, id, inputs):
-        return {INPUT_NAMES[name]: self.tensor(f'{id}.{INPUT_NAMES[name]}', value) for name, value in inputs.items()}
+        return stored_inputs(golden, id, inputs, self.file)
 
     def write(self, **head):
         golden.json(f'{self.name}/cases.json', {'model': self.name, **head, 'cases': self.cases})

@@ -3,12 +3,12 @@ after merging, gradients. Biases, factors, magnitudes and the head are random, s
 
 from golden import COMMITTED, Golden  # first: it makes `peft` mean the package
 
-import json
-
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
+
+from tiny_models import file_name, save_adapter, stored_inputs, three_texts
 
 SEED = 17
 golden = Golden('peft', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'peft'))
@@ -38,34 +38,12 @@ def make(adapter, base, options):
                 parameter.mul_(torch.empty_like(parameter).uniform_(0.7, 1.4))
             else:
                 parameter.add_(torch.randn_like(parameter) * 0.2)
-    model.peft_config['default'].base_model_name_or_path = f'../../models/{base}/model'
-    folder = golden.folder / adapter
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / 'README.md').unlink(missing_ok=True)  # a model card with nothing in it but versions
-    # The targets are a set, in another order at each run.
-    config = json.loads((folder / 'adapter_config.json').read_text())
-    config['target_modules'].sort()
-    (folder / 'adapter_config.json').write_text(json.dumps(config, indent=2) + '\n')
-    for file in folder.iterdir():
-        golden.wrote(file)
-    return folder
-
-
-def batch(base):
-    """Three texts of other lengths, padded right with the model's own pad."""
-    config = json.loads((COMMITTED / 'models' / base / 'model' / 'config.json').read_text())
-    lengths = [11, 6, 3]
-    ids = torch.full((3, 11), config['pad_token_id'])
-    mask = torch.zeros_like(ids)
-    for row, length in enumerate(lengths):
-        ids[row, :length] = torch.randint(4, config['vocab_size'], (length,))
-        mask[row, :length] = 1
-    return {'input_ids': ids, 'attention_mask': mask}, torch.tensor([0, 1, 1])
+    return save_adapter(golden, adapter, model, f'models/{base}/model')
 
 
 def run(adapter, base, options, folder, dtype):
     torch.manual_seed(SEED)
-    inputs, labels = batch(base)
+    inputs, labels = three_texts(base)
     name = str(dtype).split('.')[1]
     key = f'{adapter}.{name}'
     plain = base_model(base, dtype)(**inputs).logits
@@ -73,8 +51,7 @@ def run(adapter, base, options, folder, dtype):
     result = model(**inputs, labels=labels)
     result.loss.backward()
     stored = set(load_file(folder / 'adapter_model.safetensors'))
-    # A name in the file is the parameter's without the adapter's name and without the wrapper of the saved head.
-    gradients = {p.replace('.default', '').replace('.modules_to_save', '').replace('magnitude_vector.weight', 'magnitude_vector'): v.grad for p, v in model.named_parameters() if v.requires_grad}
+    gradients = {file_name(p): v.grad for p, v in model.named_parameters() if v.requires_grad}
     assert set(gradients) == stored, set(gradients) ^ stored
     merged = model.merge_and_unload()
     weights = {p: v for p, v in merged.state_dict().items() if p.endswith('weight') and any(p.endswith(f'{target}.weight') for target in (SHARED | options)['target_modules'])}
@@ -84,7 +61,7 @@ def run(adapter, base, options, folder, dtype):
         'adapter': adapter,
         'dtype': name,
         'useDora': bool(options.get('use_dora')),
-        'inputs': {'inputIds': golden.tensor(f'{key}.inputIds', inputs['input_ids']), 'attentionMask': golden.tensor(f'{key}.attentionMask', inputs['attention_mask']), 'labels': golden.tensor(f'{key}.labels', labels)},
+        'inputs': stored_inputs(golden, key, {**inputs, 'labels': labels}),
         'baseLogits': golden.tensor(f'{key}.baseLogits', plain),
         'logits': golden.tensor(f'{key}.logits', result.logits),
         'loss': golden.tensor(f'{key}.loss', result.loss),

@@ -4,12 +4,12 @@ at its start."""
 
 from golden import COMMITTED, Golden  # first: it makes `peft` mean the package
 
-import json
-
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from tiny_models import file_name, save_adapter, stored_inputs
 
 SEED = 31
 golden = Golden('peft_gpt2', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'peft'))
@@ -47,17 +47,7 @@ def make(adapter, base, task, options):
                 parameter.normal_(0, 0.4)
             else:
                 parameter.add_(torch.randn_like(parameter) * 0.2)
-    model.peft_config['default'].base_model_name_or_path = f'../../{base}'
-    folder = golden.folder / adapter
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / 'README.md').unlink(missing_ok=True)  # a model card with nothing in it but versions
-    # The targets are a set, in another order at each run.
-    config = json.loads((folder / 'adapter_config.json').read_text())
-    config['target_modules'].sort()
-    (folder / 'adapter_config.json').write_text(json.dumps(config, indent=2) + '\n')
-    for file in folder.iterdir():
-        golden.wrote(file)
-    return folder
+    return save_adapter(golden, adapter, model, base)
 
 
 def batch(pad, language):
@@ -89,8 +79,7 @@ def run(adapter, base, task, folder, dtype):
     loss = loss_of(logits, labels)
     torch.testing.assert_close(loss.float(), model(**inputs, labels=labels).loss.float())
     loss.backward()
-    # A name in the file is the parameter's without the adapter's name and without the wrapper of the saved head.
-    gradients = {p.replace('.default', '').replace('.modules_to_save', '').replace('magnitude_vector.weight', 'magnitude_vector'): v.grad for p, v in model.named_parameters() if v.requires_grad}
+    gradients = {file_name(p): v.grad for p, v in model.named_parameters() if v.requires_grad}
     stored = set(load_file(folder / 'adapter_model.safetensors'))
     assert set(gradients) == stored, set(gradients) ^ stored
     return {
@@ -99,7 +88,7 @@ def run(adapter, base, task, folder, dtype):
         'adapter': adapter,
         'language': task is LANGUAGE,
         'dtype': name,
-        'inputs': {'inputIds': golden.tensor(f'{key}.inputIds', inputs['input_ids']), 'attentionMask': golden.tensor(f'{key}.attentionMask', inputs['attention_mask']), 'labels': golden.tensor(f'{key}.labels', labels)},
+        'inputs': stored_inputs(golden, key, {**inputs, 'labels': labels}),
         'baseLogits': golden.tensor(f'{key}.baseLogits', base_logits),
         'logits': golden.tensor(f'{key}.logits', logits),
         'loss': golden.tensor(f'{key}.loss', loss),

@@ -4,12 +4,12 @@ Every parameter is random, LayerNorms and biases too, so that a swapped or skipp
 folder is of classifiers of whole texts.
 """
 
-import math
-
 from golden import Golden  # before all other packages
 
 import torch
 from transformers import AutoModelForTokenClassification, BertConfig, RobertaConfig
+
+from tiny_models import randomise, stored_inputs
 
 SEED = 11
 golden = Golden('token_models', SEED, {'float32': 1e-5, 'float64': 1e-12}, packages=('torch', 'transformers', 'safetensors'))
@@ -20,20 +20,6 @@ MODELS = {
     'bert': BertConfig(**SHARED, num_attention_heads=4, intermediate_size=21, hidden_act='gelu', classifier_dropout=0.3),
     'roberta': RobertaConfig(**SHARED, num_attention_heads=2, intermediate_size=29, hidden_act='gelu', layer_norm_eps=1e-5, type_vocab_size=1),
 }  # fmt: skip
-
-
-def randomise(model):
-    """Weights wide enough that attention is far from uniform, scales around 1, biases around 0."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if 'LayerNorm.weight' in name:
-                parameter.normal_(1, 0.3)
-            elif parameter.ndim == 1:
-                parameter.normal_(0, 0.3)
-            elif 'embeddings' in name:
-                parameter.normal_(0, 1)
-            else:
-                parameter.normal_(0, 1 / math.sqrt(parameter.shape[1]))
 
 
 def batch(config, lengths, side):
@@ -52,7 +38,6 @@ def batch(config, lengths, side):
     return {'input_ids': ids, 'attention_mask': mask, 'labels': labels}
 
 
-NAMES = {'input_ids': 'inputIds', 'attention_mask': 'attentionMask', 'labels': 'labels'}
 cases = []
 for name, config in MODELS.items():
     config.id2label = dict(enumerate(TAGS))
@@ -77,7 +62,7 @@ for name, config in MODELS.items():
                 'id': id,
                 'model': name,
                 'dtype': str(dtype).split('.')[1],
-                'inputs': {NAMES[k]: golden.tensor(f'{key}.{NAMES[k]}', v) for k, v in inputs.items()},
+                'inputs': stored_inputs(golden, key, inputs),
                 'logits': golden.tensor(f'{key}.logits', result.logits),
                 'loss': golden.tensor(f'{key}.loss', result.loss),
                 'hiddenStates': golden.tensors(f'{key}.hiddenStates', result.hidden_states),
