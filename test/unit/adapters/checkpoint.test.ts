@@ -104,8 +104,32 @@ describe('adapter folders', () => {
       { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 2, adapterActivation: 'relu' },
       'ADAPTER',
     ],
+    [
+      'adapter, with the activation of its kind',
+      { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 1 },
+      'ADAPTER',
+    ],
     ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
   ]
+  it('hold each tensor once, also where everything is trained', () => {
+    save({ method: 'bidora', compat: 'official', rank: 2, targetModules: ['query', 'value'] })
+    const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
+    const plain = tinyModel()
+    const added = 4 * ['loraA', 'loraB', 'magnitude'].length
+    assert.equal(file.entries.size, plain.namedParameters().length + added)
+    plain.dispose()
+  })
+
+  it('say whether the norm is held, as the method has it where the settings do not say', () => {
+    const held = (settings: TuningSettings) => {
+      save(settings)
+      return (config().bidora as Record<string, unknown>).detachNorm
+    }
+    const [dora, bidora] = (['dora', 'bidora'] as const).map(method => ({ method, ...adapter }))
+    assert.deepEqual([held(dora!), held(bidora!)], [true, false])
+    assert.deepEqual([held({ ...dora!, detachNorm: false }), held({ ...bidora!, detachNorm: true })], [false, true])
+  })
+
   for (const [name, settings, peftType] of kinds) {
     for (const kind of ['bert', 'roberta'] as const) {
       it(`${name} (${kind}): come back with bit-equal logits`, () => {
