@@ -15,7 +15,7 @@ import { add } from '../ops/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AdapterKind } from './kinds.ts'
 import { AdapterLayer } from './layer.ts'
-import { wideType } from './norm.ts'
+import { cast, wideType } from './norm.ts'
 import { isInside } from './targets.ts'
 
 /** Where bottlenecks stand: after both halves of a layer, or after the feed-forward half alone. */
@@ -110,7 +110,7 @@ export class Bottleneck extends AdapterLayer {
 
   detach(): Module {
     for (const own of this.adapterParameters()) own.dispose()
-    return this.inner.train(this.training)
+    return this.inner
   }
 
   override filePath(path: string): string {
@@ -124,7 +124,9 @@ export class Bottleneck extends AdapterLayer {
   #adapted(product: Tensor, residual?: Tensor): Tensor {
     const whole = residual && this.kind === 'pfeiffer' ? add(product, residual) : product
     const input = this.#layerNorm ? this.#layerNorm.forward(whole) : whole
-    return add(product, this.up.forward(this.#activation(this.down.forward(input))))
+    // Beside 16-bit weights the bottleneck is float32, and so are its products.
+    const inside = this.#activation(this.down.forward(cast(input, this.down.weight.dtype)))
+    return add(product, cast(this.up.forward(inside), product.dtype))
   }
 }
 

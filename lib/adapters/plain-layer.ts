@@ -1,7 +1,7 @@
 import { noGrad } from '../autograd/index.ts'
 import { Conv1D, Embedding, Linear, type Module, parameter } from '../nn/index.ts'
 import { contiguous, t } from '../ops/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import { scope, type Tensor } from '../tensor/index.ts'
 
 /**
  * Layers that can be adapted. A `Conv1D` [in, out] and an `Embedding` [count, dimension], which is a linear layer of the
@@ -38,13 +38,13 @@ export function giveBack(layer: PlainLayer, weight: Tensor): void {
 /** A frozen layer of the same kind and place with another weight, `[out, in]`, and the same bias. */
 export function withWeight(layer: PlainLayer, weight: Tensor, bias: Tensor | null): PlainLayer {
   const [out, width] = weight.shape as [number, number]
-  const own = layer instanceof Linear ? weight : noGrad(() => contiguous(t(weight)))
+  const own = layer instanceof Linear ? weight : noGrad(() => scope(() => contiguous(t(weight))))
   const made = emptyLike(layer, width, out)
   made.setTensor('weight', own)
   made.weight.requiresGrad = false
   if (own !== weight) weight.dispose()
   if (!(made instanceof Embedding)) made.bias = bias as Tensor
-  return made.train(layer.training)
+  return made
 }
 
 function emptyLike(layer: PlainLayer, width: number, out: number): PlainLayer {

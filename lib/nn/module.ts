@@ -126,6 +126,7 @@ export abstract class Module {
    */
   to(placement: Placement): this {
     const moved = new Map<Tensor, Tensor>() // one held twice stays one
+    this.releaseAll() // what is known of the old weights
     for (const [, module] of this.namedModules()) {
       for (const [name, value] of Object.entries(module)) {
         if (!(value instanceof Tensor) || !(isParameter(value) || isBuffer(value))) continue

@@ -25,12 +25,7 @@ export function refuseControls(where: string, values: ReadonlyMap<FieldName, unk
       'precision',
       `precision bfloat16-frozen is of products with frozen weights, of which ${settings.compat === 'official' ? "compat 'official'" : `method '${settings.method}'`} has none that it could take; take bfloat16 or remove it`,
     )
-  if (
-    settings.gradientCheckpointing &&
-    settings.method === 'bidora' &&
-    settings.search &&
-    differentiatesTwice(settings)
-  )
+  if (settings.gradientCheckpointing && differentiatesTwice(settings))
     refuse(
       'gradientCheckpointing',
       `hypergradient '${settings.hypergradient}' differentiates twice, which what is computed again cannot; take gradientCheckpointing false or another hypergradient`,

@@ -272,6 +272,19 @@ describe('every method, end to end', () => {
     assert.equal(first.parameters.trainable, lost)
     assert.ok(lost < (before || Infinity))
     await model.save(join(here.folder, 'adalora-once'))
+    const file = join(here.folder, 'adalora-once', 'adapter_config.json')
+    const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    const allocation = {
+      total_step: 12,
+      tinit: 0,
+      tfinal: 2,
+      deltaT: 1,
+      beta1: 0.85,
+      beta2: 0.85,
+      orth_reg_weight: 0.5,
+    }
+    for (const [key, value] of Object.entries({ ...allocation, init_r: 5, target_r: 2 }))
+      assert.equal(config[key], value, key)
     const again = await TunedModel.load(join(here.folder, 'adalora-once'), { device: 'cpu' })
     assert.equal(again.info.parameters.trainable, lost)
     for (const each of [model, again]) {
@@ -283,6 +296,13 @@ describe('every method, end to end', () => {
       loaded.dispose()
       each.dispose()
     }
+  })
+
+  it('adalora: takes no ranks where there are none to take, however few steps there are', async () => {
+    const model = await TunedModel.create(here.base, { ...common, method: 'adalora', rank: 2, initialRank: 2 })
+    await model.fit(labelled, { ...short, retrainSteps: 1, tinit: 3 })
+    assert.equal((await model.predict(texts)).length, 4)
+    model.dispose()
   })
 
   describe('refuses', () => {

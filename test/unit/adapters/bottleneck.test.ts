@@ -6,11 +6,11 @@ import {
   mergeAdapters,
   prepareModel,
 } from '../../../lib/adapters/index.ts'
-import { noGrad } from '../../../lib/autograd/index.ts'
+import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { ArgumentError } from '../../../lib/errors.ts'
 import { Dropout, type Layer, LayerNorm, Linear, Module } from '../../../lib/nn/index.ts'
-import { abs, add, normal_, randn, relu, silu, sub } from '../../../lib/ops/index.ts'
-import { manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
+import { abs, add, fill_, normal_, randn, relu, silu, sub, sum } from '../../../lib/ops/index.ts'
+import { manualSeed, memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 import { tinyLogits, tinyModel } from './tiny-model.ts'
 
 const largest = (value: Tensor) => abs(value).max().item() as number
@@ -19,7 +19,12 @@ const double = { dtype: 'float64' } as const
 /** A sublayer's end under other names than BERT's. */
 class End extends Module {
   cProj: Layer = new Linear(6, 6, double)
-  readonly dropout = new Dropout(0)
+  readonly dropout: Dropout
+
+  constructor(p: number) {
+    super()
+    this.dropout = new Dropout(p)
+  }
 
   forward(input: Tensor, residual: Tensor): Tensor {
     return this.dropout.forward(this.cProj.forward(input), { residual })
@@ -33,8 +38,14 @@ class FeedForward extends Module {
   readonly dropout = new Dropout(0)
 }
 class Block extends Module {
-  readonly attn = new End()
-  readonly mlp = new End()
+  readonly attn: End
+  readonly mlp: End
+
+  constructor(p = 0) {
+    super()
+    this.attn = new End(p)
+    this.mlp = new End(p)
+  }
 }
 class DistilledBlock extends Module {
   readonly attention = new Attention()
@@ -123,6 +134,65 @@ describe('Bottleneck', () => {
       })
       model.dispose()
     }
+  })
+
+  it('leaves rows their masks, wherever they stand in a batch', () => {
+    manualSeed(6)
+    const model = new Whole(() => new Block(0.5))
+    const { dropout } = (model.layer[0] as Block).mlp
+    prepareModel(model, { method: 'adapter', reductionFactor: 3 })
+    scope(() => {
+      const end = (model.layer[0] as Block).mlp.dropout as unknown as Bottleneck
+      noGrad(() => void fill_(end.up.weight, 0))
+      const [input, residual] = [randn([3, 6], double), randn([3, 6], double)]
+      const rows = tensor([4, 0, 9], { dtype: 'int64' })
+      const seeded = (make: () => Tensor) => {
+        manualSeed(7)
+        return make().tolist()
+      }
+      const got = seeded(() => end.forward(input, { rows, residual }))
+      assert.deepEqual(
+        got,
+        seeded(() => add(dropout.forward(input, { rows }), residual)),
+      )
+      assert.notDeepEqual(
+        got,
+        seeded(() => add(dropout.forward(input), residual)),
+      )
+    })
+    model.dispose()
+  })
+
+  it('is float32 beside 16-bit weights, and gives their type', () => {
+    for (const adapterKind of ['houlsby', 'pfeiffer'] as const) {
+      const [wide, narrow] = (['float32', 'bfloat16'] as const).map(dtype => {
+        const model = tinyModel('bert', dtype)
+        manualSeed(8)
+        prepareModel(model, { method: 'adapter', adapterKind, reductionFactor: 2 })
+        const [layer] = attachedAdapters(model).values() as Iterable<Bottleneck>
+        scope(() => noGrad(() => void fill_(layer!.up.bias!, 0.5)))
+        for (const own of layer!.adapterParameters()) assert.equal(own.dtype, 'float32')
+        const logits = scope(() => {
+          const result = tinyLogits(model)
+          assert.equal(result.dtype, dtype)
+          for (const gradient of grad(sum(result), layer!.adapterParameters())) assert.equal(gradient.dtype, 'float32')
+          return result.tolist() as number[][]
+        })
+        model.dispose()
+        return logits.flat()
+      }) as [number[], number[]]
+      narrow.forEach((value, i) => assert.ok(Math.abs(value - wide[i]!) < 0.01, `${value} ${wide[i]}`))
+    }
+  })
+
+  it('keeps out of what is trained in full, and stands in layers that repeat alone', () => {
+    const model = tinyModel('roberta') // whose classifier ends in a dropout too
+    prepareModel(model, { method: 'adapter', head: ['layer.1'] })
+    assert.deepEqual(
+      [...attachedAdapters(model).keys()],
+      ['attention.output', 'output'].map(end => `roberta.encoder.layer.0.${end}.dropout`),
+    )
+    model.dispose()
   })
 
   it('stands in a projection that no dropout follows', () => {

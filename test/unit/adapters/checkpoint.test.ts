@@ -104,8 +104,32 @@ describe('adapter folders', () => {
       { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 2, adapterActivation: 'relu' },
       'ADAPTER',
     ],
+    [
+      'adapter, with the activation of its kind',
+      { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 1 },
+      'ADAPTER',
+    ],
     ['bitfit', { method: 'bitfit', head: ['classifier'] }, 'BITFIT'],
   ]
+  it('hold each tensor once, also where everything is trained', () => {
+    save({ method: 'bidora', compat: 'official', rank: 2, targetModules: ['query', 'value'] })
+    const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
+    const plain = tinyModel()
+    const added = 4 * ['loraA', 'loraB', 'magnitude'].length
+    assert.equal(file.entries.size, plain.namedParameters().length + added)
+    plain.dispose()
+  })
+
+  it('say whether the norm is held, as the method has it where the settings do not say', () => {
+    const held = (settings: TuningSettings) => {
+      save(settings)
+      return (config().bidora as Record<string, unknown>).detachNorm
+    }
+    const [dora, bidora] = (['dora', 'bidora'] as const).map(method => ({ method, ...adapter }))
+    assert.deepEqual([held(dora!), held(bidora!)], [true, false])
+    assert.deepEqual([held({ ...dora!, detachNorm: false }), held({ ...bidora!, detachNorm: true })], [false, true])
+  })
+
   for (const [name, settings, peftType] of kinds) {
     for (const kind of ['bert', 'roberta'] as const) {
       it(`${name} (${kind}): come back with bit-equal logits`, () => {
@@ -329,6 +353,9 @@ describe('adapter folders', () => {
         [{ lora_alpha: null }, /expected lora_alpha to be a number above 0, got null/],
         [{ lora_dropout: 1 }, /expected lora_dropout/],
         [{ target_modules: null }, /expected target_modules/],
+        [{ target_modules: [] }, /expected target_modules to be names or a regular expression, got \[\]/],
+        [{ target_modules: '' }, /expected target_modules/],
+        [{ target_modules: [1] }, /expected target_modules/],
         [{ use_dora: true }, /expected use_dora false for method 'lora'/],
       ] as const) {
         const before = config()
@@ -337,6 +364,71 @@ describe('adapter folders', () => {
         writeFileSync(configPath(), JSON.stringify(before))
       }
       assert.throws(() => readAdapterConfig(join(folder, 'nowhere')), FormatError)
+    })
+
+    it('refuses wrong fields of the other methods too', () => {
+      const targetModules = ['query']
+      const vera: TuningSettings = { method: 'vera', rank: 2, targetModules }
+      const adalora: TuningSettings = { method: 'adalora', rank: 2, initialRank: 3, loraAlpha: 4, targetModules }
+      for (const [settings, changes] of [
+        [
+          vera,
+          [
+            [{ save_projection: 1 }, /expected save_projection to be true or false, got 1/],
+            [{ projection_prng_key: -1 }, /expected projection_prng_key to be a whole number of at least 0, got -1/],
+            [{ d_initial: '0.1' }, /expected d_initial to be a number/],
+            [{ vera_dropout: 1 }, /expected vera_dropout to be a probability/],
+            [{ layers_to_transform: [0] }, /layers_to_transform = \[0\]/],
+            [{ fan_in_fan_out: true }, /fan_in_fan_out = true/],
+          ],
+        ],
+        [
+          adalora,
+          [
+            [{ target_r: 0 }, /expected target_r to be a whole number of at least 1, got 0/],
+            [{ beta1: 1 }, /expected beta1 to be a number between 0 and 1, got 1/],
+            [{ beta2: 0 }, /expected beta2 to be/],
+            [{ orth_reg_weight: -1 }, /expected orth_reg_weight/],
+            [{ deltaT: 0 }, /expected deltaT/],
+            [{ rank_pattern: { 'x.lora_E': [true] } }, /expected rank_pattern to be null or 3 times true or false/],
+            [{ rank_pattern: { 'x.lora_E': [true, false, true] } }, /layers that are adapted, got x.lora_E/],
+            [{ bias: 'all' }, /bias = "all"/],
+          ],
+        ],
+        [
+          { method: 'fourierft', nFrequency: 4, targetModules },
+          [
+            [{ n_frequency: 0 }, /expected n_frequency to be a whole number of at least 1/],
+            [{ n_frequency_pattern: { query: 3 } }, /n_frequency_pattern/],
+            [{ scaling: null }, /expected scaling to be a number, got null/],
+            [{ random_loc_seed: 0.5 }, /expected random_loc_seed/],
+          ],
+        ],
+        [
+          { method: 'adapter' },
+          [
+            [{ adapter_kind: 'parallel' }, /expected adapter_kind to be houlsby or pfeiffer, got "parallel"/],
+            [{ reduction_factor: 0.5 }, /expected reduction_factor to be a number of at least 1, got 0.5/],
+            [{ non_linearity: 'swish' }, /expected non_linearity/],
+            [{ ln_before: true }, /ln_before = true/],
+          ],
+        ],
+        [
+          { method: 'bidora', compat: 'official', rank: 2, targetModules },
+          [
+            [{ r: 0 }, /expected r to be/],
+            [{ lora_alpha: 8 }, /lora_alpha = 8/],
+          ],
+        ],
+      ] as [TuningSettings, [Record<string, unknown>, RegExp][]][]) {
+        save(settings)
+        for (const [change, expected] of changes) {
+          const before = config()
+          changeConfig(change)
+          refused(expected)
+          writeFileSync(configPath(), JSON.stringify(before))
+        }
+      }
     })
 
     it('refuses an axis that the type does not have', () => {

@@ -161,6 +161,49 @@ describe('adapters on Conv1D and Embedding', () => {
     model.dispose()
   })
 
+  it('give what a 16-bit table gives, and add to it in float32', () => {
+    for (const [name, settings] of kinds) {
+      manualSeed(5)
+      const model = new Layers()
+      model.to({ dtype: 'bfloat16' })
+      attachAdapters(model, [['table', model.table]], { method: 'bidora', rank: 2, loraAlpha: 3, ...settings })
+      scope(() => {
+        const table = layerOf(model, 'table')
+        noGrad(() => table.adapterParameters().forEach(own => void add_(own, randn(own.shape), { alpha: 0.3 })))
+        for (const own of table.adapterParameters()) assert.equal(own.dtype, 'float32', name)
+        const indices = tensor([0, 5, 3], { dtype: 'int64' })
+        const got = table.forward(indices)
+        assert.equal(got.dtype, 'bfloat16', name)
+        // What the same numbers give in float32; the terms of the norm are rounded too.
+        const wide = Object.assign(Object.create(table) as typeof table, {
+          weight: table.weight.to({ dtype: 'float32' }),
+        })
+        const expected = table.forward.call(wide, indices)
+        const [values, exact] = [got, expected].map(y => (y.tolist() as number[][]).flat()) as [number[], number[]]
+        values.forEach((value, i) =>
+          assert.ok(Math.abs(value - exact[i]!) <= 2 ** -7 * Math.abs(exact[i]!), `${name}: ${value}, ${exact[i]}`),
+        )
+      })
+      model.dispose()
+    }
+  })
+
+  it('are refused by the methods that know linear layers alone', () => {
+    const model = tinyClassifier()
+    for (const settings of [
+      { method: 'vera', rank: 2 },
+      { method: 'fourierft', nFrequency: 4 },
+      { method: 'adalora', rank: 2, loraAlpha: 4 },
+      { method: 'bidora', compat: 'official', rank: 2 },
+    ] as const)
+      assert.throws(
+        () => prepareModel(model, { ...settings, targetModules: ['c_attn'] } as TuningSettings),
+        /expected linear layers for this method, got transformer\.h\.0\.attn\.c_attn, a Conv1D/,
+      )
+    assert.ok(model.parameters().length > 0)
+    model.dispose()
+  })
+
   it('leave no memory behind', () => {
     reclaimMemory()
     const before = memoryStats().liveTensors

@@ -16,7 +16,7 @@ const config = {
 /** A BERT or RoBERTa of two tiny layers with random weights, the same at every call. */
 export function tinyModel(
   kind: 'bert' | 'roberta' = 'bert',
-  dtype: 'float32' | 'float64' = 'float32',
+  dtype: 'float32' | 'float64' | 'bfloat16' = 'float32',
 ): SequenceClassifier {
   manualSeed(42)
   return createModel({ ...config, model_type: kind, ...(kind === 'roberta' ? { pad_token_id: 1 } : {}) }, { dtype })

@@ -40,6 +40,44 @@ describe('cli/predict-inputs', () => {
     assert.deepEqual(await read('d.log', 'one\n', 'text'), ['one'])
   })
 
+  describe('of words', () => {
+    const tokens = { task: 'token-classification' }
+    const jsonl = '{"tokens":["a","b"]}\n{"text":"c d"}\n{"tokens":"e f","text":"x"}\n'
+
+    it('takes lists of words, or texts in their place', async () => {
+      const expected = [{ tokens: ['a', 'b'] }, { text: 'c d' }, { text: 'e f' }]
+      assert.deepEqual(await read('w.jsonl', jsonl, 'auto', tokens), expected)
+      assert.deepEqual(await read('w.txt', 'a b\n', 'auto', tokens), ['a b'])
+      for (const [name, content] of [
+        ['w.csv', 'text,x\na b,1\n'],
+        ['w.tsv', 'text\tx\na b\t1\n'],
+      ] as const)
+        assert.deepEqual(await read(name, content, 'auto', tokens), [{ text: 'a b' }])
+    })
+
+    it('finds them in another column', async () => {
+      const named = { ...tokens, textColumn: 'words' }
+      assert.deepEqual(await read('n.jsonl', '{"words":["a"],"tokens":["b"]}\n', 'auto', named), [{ tokens: ['a'] }])
+      const conll = 'N a O\nN b O\n\nN c O\n'
+      const second = { ...tokens, textColumn: '2' }
+      assert.deepEqual(await read('n.conll', conll, 'auto', second), [{ tokens: ['a', 'b'] }, { tokens: ['c'] }])
+    })
+
+    it('refuses what is none, with its place', async () => {
+      for (const [content, sentence] of [
+        ['{"tokens":["a"]}\n{"tokens":[]}\n', /r\.jsonl:2/],
+        ['{"tokens":["a"]}\nb\n', /r\.jsonl:2/],
+        ['{"tokens":["a"]}\n{"text":" "}\n', /r\.jsonl:2/],
+        ['{"words":["a"]}\n', /r\.jsonl:1.*tokens/],
+      ] as const)
+        await assert.rejects(read('r.jsonl', content, 'auto', tokens), { message: sentence })
+    })
+
+    it('are texts for a model of texts', async () => {
+      await assert.rejects(read('w.jsonl', jsonl), /w\.jsonl/)
+    })
+  })
+
   const refused: readonly [string, string, string, RegExp][] = [
     ['an empty line', 'e.txt', 'one\n\nthree\n', /e\.txt:2: expected a text, got an empty line/],
     ['a line that is no JSON', 'e.jsonl', '{"text":"a"}\nb\n', /e\.jsonl:2/],

@@ -63,6 +63,8 @@ describe('contenders of a comparison', () => {
       () => contendersOf(['lora'], {}, tokens),
       /task must be 'text-classification', got 'token-classification'/,
     )
+    assert.throws(() => contendersOf([], { tagger: { method: 'lora', ...tokens } }, {}), /task must be/)
+    contendersOf(['lora'], {}, { task: 'text-classification' })
   })
 
   it('a length of its own takes the place of a shared one in the other unit', () => {

@@ -30,7 +30,22 @@ describe('settings of the controls', () => {
     refuses(narrow, /compat 'official' has none/, { compat: 'official' })
     for (const watch of [{ patience: 2 }, { loadBest: true }])
       refuses({ ...watch, evalEvery: 5 }, /adalora reaches its ranks at the end/, { method: 'adalora' })
-    refuses({ repeats: 2 }, /compat 'official' has repeats 1 alone, got 2/, { compat: 'official' })
+    refuses({ upperPrecision: 'bfloat16-frozen' }, /compat 'official' has none/, { compat: 'official' })
+    settings({ gradientCheckpointing: true }, { preset: 'paper' })
+  })
+
+  it("leave compat 'official' what its code has", () => {
+    for (const [name, only, other, beside] of [
+      ['repeats', '1', 2],
+      ['folds', '1', 3],
+      ['lengthWindow', '1', 4],
+      ['round', "'faithful'", 'sampled'],
+      ['rollBack', 'false', true, { unrollSteps: 2 }],
+    ] as const) {
+      const got = typeof other === 'string' ? `'${other}'` : String(other)
+      const sentence = new RegExp(`compat 'official' has ${name} ${only} alone, got ${got}`)
+      refuses({ [name]: other, ...beside }, sentence, { compat: 'official' })
+    }
   })
 
   it('texts of the command line become weights', () => {
