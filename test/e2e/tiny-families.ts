@@ -37,9 +37,8 @@ const proteins = Array.from({ length: 40 }, (_, at) => ({
   label: at % 2 ? 'spam' : 'ham',
 }))
 
-const hubGPT2 = {
+const tinyGPT2 = {
   model_type: 'gpt2',
-  architectures: ['GPT2LMHeadModel'],
   vocab_size: 1100,
   n_positions: 32,
   n_embd: 16,
@@ -49,6 +48,7 @@ const hubGPT2 = {
   eos_token_id: 2,
   initializer_range: 0.2,
 }
+const hubGPT2 = { ...tinyGPT2, architectures: ['GPT2LMHeadModel'] }
 
 export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
   distilbert: {
@@ -84,18 +84,7 @@ export const tinyFamilies: Readonly<Record<string, TinyFamily>> = {
     examples: proteins,
   },
   gpt2: {
-    config: {
-      model_type: 'gpt2',
-      vocab_size: 1100,
-      n_positions: 32,
-      n_embd: 16,
-      n_layer: 2,
-      n_head: 2,
-      bos_token_id: 0,
-      eos_token_id: 2,
-      pad_token_id: 1,
-      initializer_range: 0.2,
-    },
+    config: { ...tinyGPT2, pad_token_id: 1 },
     files: {
       'tokenizer.json': plainBpe(),
       'tokenizer_config.json': JSON.stringify({ tokenizer_class: 'GPT2Tokenizer', pad_token: '<pad>' }),

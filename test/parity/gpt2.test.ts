@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { grad, noGrad } from '../../lib/autograd/index.ts'
-import { toDiskName } from '../../lib/io/index.ts'
+import { noGrad } from '../../lib/autograd/index.ts'
 import {
   type Batch,
   type CausalLanguageModel,
@@ -14,6 +13,7 @@ import {
 import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { scope, type Tensor } from '../../lib/tensor/index.ts'
 import { assertClose, openGolden, type TensorReference } from './adapters-golden.ts'
+import { diskGradients } from './disk-gradients.ts'
 import { root } from './golden.ts'
 
 interface Case {
@@ -54,10 +54,7 @@ function check(test: Case, model: CausalLanguageModel | SequenceClassifier): voi
   })
   const loss = lossOf(model, model.forward(batch).logits, golden.tensor(test.inputs.labels))
   assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
-  const named = model.namedParameters()
-  const tensors = named.map(([, parameter]) => parameter)
-  const gradients = grad(loss, tensors, { allowUnused: true })
-  const byName = new Map(named.map(([path], at) => [toDiskName(path), gradients[at]]))
+  const byName = diskGradients(model, loss)
   let largest = 0
   for (const [name, reference] of Object.entries(test.gradients)) {
     const expected = golden.tensor(reference)

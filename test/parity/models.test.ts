@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadAdapter, prepareModel, saveAdapter, trainableParameters } from '../../lib/adapters/index.ts'
-import { grad, noGrad } from '../../lib/autograd/index.ts'
-import { SafetensorsFile, toDiskName } from '../../lib/io/index.ts'
+import { noGrad } from '../../lib/autograd/index.ts'
+import { SafetensorsFile } from '../../lib/io/index.ts'
 import {
   type Batch,
   classificationLoss,
@@ -20,6 +20,7 @@ import { type AttentionKernel, useAttentionKernel } from '../../lib/nn/index.ts'
 import { flatten, indexSelect } from '../../lib/ops/index.ts'
 import { type DType, scope, type Tensor } from '../../lib/tensor/index.ts'
 import { assertClose, type Golden, openGolden, type TensorReference } from './adapters-golden.ts'
+import { diskGradients } from './disk-gradients.ts'
 
 interface Case {
   id: string
@@ -84,13 +85,7 @@ function checkGradients(test: Case, golden: Golden<Cases>, model: Model, batch: 
       ? tokenLoss(logits, ofRows(labels))
       : classificationLoss(logits, labels, model.config.problemType)
   assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
-  const named = model.namedParameters()
-  const gradients = grad(
-    loss,
-    named.map(([, parameter]) => parameter),
-    { allowUnused: true },
-  )
-  const byName = new Map(named.map(([path], at) => [toDiskName(path), gradients[at] as Tensor]))
+  const byName = diskGradients(model, loss)
   let largest = 0
   for (const [name, reference] of Object.entries(test.gradients)) {
     const expected = golden.tensor(reference)

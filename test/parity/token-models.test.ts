@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { grad, noGrad } from '../../lib/autograd/index.ts'
+import { noGrad } from '../../lib/autograd/index.ts'
 import { ConfigError } from '../../lib/errors.ts'
-import { toDiskName } from '../../lib/io/index.ts'
 import {
   type Batch,
   createModel,
@@ -20,6 +19,7 @@ import { indexSelect, view } from '../../lib/ops/index.ts'
 import { findModel } from '../../lib/setup/assets.ts'
 import { type DType, manualSeed, scope, type Tensor } from '../../lib/tensor/index.ts'
 import { assertClose, openGolden, type TensorReference } from './adapters-golden.ts'
+import { diskGradients } from './disk-gradients.ts'
 
 interface Case {
   id: string
@@ -96,16 +96,10 @@ describe('parity: token classifiers', () => {
   function checkGradients(model: TokenClassifier, loss: Tensor, test: Case): void {
     const relative = tolerance[test.dtype]
     assertClose(loss, golden.tensor(test.loss), 'loss', { relative })
-    const named = model.namedParameters()
-    const gradients = grad(
-      loss,
-      named.map(([, parameter]) => parameter),
-      { allowUnused: true },
-    )
-    const byName = new Map(named.map(([path], at) => [toDiskName(path), gradients[at] as Tensor]))
+    const byName = diskGradients(model, loss)
     assert.equal(
-      named.length,
-      test.dtype === 'float64' ? Object.keys(test.gradients).length + test.negligibleGradients.length : named.length,
+      byName.size,
+      test.dtype === 'float64' ? Object.keys(test.gradients).length + test.negligibleGradients.length : byName.size,
     )
     for (const [name, reference] of Object.entries(test.gradients))
       assertClose(byName.get(name)!, golden.tensor(reference), name, { relative })

@@ -10,8 +10,8 @@ import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { ArgumentError } from '../../../lib/errors.ts'
 import { Dropout, type Layer, LayerNorm, Linear, Module } from '../../../lib/nn/index.ts'
 import { abs, add, fill_, normal_, randn, relu, silu, sub, sum } from '../../../lib/ops/index.ts'
-import { manualSeed, memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
-import { tinyLogits, tinyModel } from './tiny-model.ts'
+import { manualSeed, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
+import { assertLeavesNothing, tinyLogits, tinyModel } from './tiny-model.ts'
 
 const largest = (value: Tensor) => abs(value).max().item() as number
 const double = { dtype: 'float64' } as const
@@ -214,16 +214,7 @@ describe('Bottleneck', () => {
   })
 
   it('leaves the base as it was, and no tensor behind', () => {
-    const model = tinyModel()
-    const live = memoryStats().liveTensors
-    const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist())
-    const before = logits()
-    prepareModel(model, { method: 'adapter', adapterKind: 'pfeiffer' })
-    scope(() => void tinyLogits(model))
-    detachAdapters(model)
-    assert.deepEqual(logits(), before)
-    assert.equal(memoryStats().liveTensors, live)
-    model.dispose()
+    assertLeavesNothing(model => prepareModel(model, { method: 'adapter', adapterKind: 'pfeiffer' }))
   })
 
   it('refuses a model without such places, a wrong factor, and merging', () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { attachedAdapters, detachAdapters, FourierLinear, prepareModel } from '../../../lib/adapters/index.ts'
-import { grad, noGrad } from '../../../lib/autograd/index.ts'
+import { attachedAdapters, FourierLinear, prepareModel } from '../../../lib/adapters/index.ts'
+import { grad } from '../../../lib/autograd/index.ts'
 import { ArgumentError } from '../../../lib/errors.ts'
 import { Linear } from '../../../lib/nn/index.ts'
 import { mul, randn, sub, sum } from '../../../lib/ops/index.ts'
-import { manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
-import { tinyLogits, tinyModel } from './tiny-model.ts'
+import { manualSeed, scope, type Tensor } from '../../../lib/tensor/index.ts'
+import { assertLeavesNothing } from './tiny-model.ts'
 
 const settings = { method: 'fourierft', targetModules: ['query', 'value'], randomLocSeed: 3 } as const
 const listed = (tensor: Tensor) => tensor.tolist() as number[][]
@@ -71,16 +71,10 @@ describe('FourierLinear', () => {
   })
 
   it('leaves the base as it was, and no tensor behind', () => {
-    const model = tinyModel()
-    const live = memoryStats().liveTensors
-    const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist())
-    const before = logits()
-    prepareModel(model, { ...settings, nFrequency: 9 })
-    assert.equal(attachedAdapters(model).size, 4)
-    assert.notDeepEqual(logits(), before) // the spectrum starts random
-    detachAdapters(model)
-    assert.deepEqual(logits(), before)
-    assert.equal(memoryStats().liveTensors, live)
-    model.dispose()
+    assertLeavesNothing((model, logits, before) => {
+      prepareModel(model, { ...settings, nFrequency: 9 })
+      assert.equal(attachedAdapters(model).size, 4)
+      assert.notDeepEqual(logits(), before) // the spectrum starts random
+    })
   })
 })

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
-import {
-  adaptedLayers,
-  detachAdapters,
-  prepareModel,
-  trainableParameters,
-  type TuningSettings,
-} from '../../../lib/adapters/index.ts'
+import { adaptedLayers, prepareModel, trainableParameters, type TuningSettings } from '../../../lib/adapters/index.ts'
 import { createModel } from '../../../lib/models/index.ts'
-import { grad, noGrad } from '../../../lib/autograd/index.ts'
+import { grad } from '../../../lib/autograd/index.ts'
 import { square, sum } from '../../../lib/ops/index.ts'
-import { memoryStats, scope } from '../../../lib/tensor/index.ts'
-import { tinyLogits, tinyModel } from './tiny-model.ts'
+import { scope } from '../../../lib/tensor/index.ts'
+import { assertLeavesNothing, tinyLogits, tinyModel } from './tiny-model.ts'
 
 const adapter = { rank: 2, loraAlpha: 4, targetModules: ['query', 'value'] }
 const names = (settings: TuningSettings) => {
@@ -119,22 +113,10 @@ describe('methods', () => {
   }
 
   it('attach and detach leave the base as it was, and no tensor behind', () => {
-    const model = tinyModel()
-    const live = memoryStats().liveTensors
-    const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist()) // as predictions are made
-    const before = logits()
-    const modules = model.namedModules().map(([path, module]) => [path, module.constructor.name])
-    prepareModel(model, { method: 'bidora', ...adapter })
-    assert.equal(adaptedLayers(model).size, 4)
-    scope(() => void tinyLogits(model))
-    detachAdapters(model)
-    assert.deepEqual(logits(), before)
-    assert.deepEqual(
-      model.namedModules().map(([path, module]) => [path, module.constructor.name]),
-      modules,
-    )
-    assert.equal(memoryStats().liveTensors, live)
-    model.dispose()
+    assertLeavesNothing(model => {
+      prepareModel(model, { method: 'bidora', ...adapter })
+      assert.equal(adaptedLayers(model).size, 4)
+    })
   })
 
   it('another method after detaching trains only its own', () => {

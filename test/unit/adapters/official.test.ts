@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import {
   attachedAdapters,
-  detachAdapters,
   OfficialLinear,
   officialOrthogonality,
   prepareModel,
@@ -11,8 +10,8 @@ import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { ArgumentError } from '../../../lib/errors.ts'
 import { levelOf, Linear } from '../../../lib/nn/index.ts'
 import { abs, add, linear, matmul, mul, normal_, randn, sub, sum } from '../../../lib/ops/index.ts'
-import { manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
-import { tinyLogits, tinyModel } from './tiny-model.ts'
+import { manualSeed, scope, type Tensor } from '../../../lib/tensor/index.ts'
+import { assertLeavesNothing, tinyModel } from './tiny-model.ts'
 
 const settings = { method: 'bidora', compat: 'official', rank: 3, targetModules: ['query', 'value'] } as const
 const largest = (value: Tensor) => abs(value).max().item() as number
@@ -87,21 +86,15 @@ describe('OfficialLinear', () => {
   })
 
   it('trains everything but the magnitudes below, and leaves the base as it was', () => {
-    const model = tinyModel()
-    const live = memoryStats().liveTensors
-    const count = model.parameters().length
-    const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist())
-    const before = logits()
-    prepareModel(model, settings)
-    const { lower, upper } = trainableParameters(model)
-    assert.equal(attachedAdapters(model).size, 4)
-    assert.deepEqual([lower.length, upper.length], [count + 8, 4])
-    assert.ok(upper.every(([name, tensor]) => name.endsWith('.magnitude') && levelOf(tensor) === 'upper'))
-    assert.notDeepEqual(logits(), before)
-    detachAdapters(model)
-    assert.deepEqual(logits(), before)
-    assert.equal(memoryStats().liveTensors, live)
-    model.dispose()
+    assertLeavesNothing((model, logits, before) => {
+      const count = model.parameters().length
+      prepareModel(model, settings)
+      const { lower, upper } = trainableParameters(model)
+      assert.equal(attachedAdapters(model).size, 4)
+      assert.deepEqual([lower.length, upper.length], [count + 8, 4])
+      assert.ok(upper.every(([name, tensor]) => name.endsWith('.magnitude') && levelOf(tensor) === 'upper'))
+      assert.notDeepEqual(logits(), before)
+    })
   })
 
   it('refuses a weight that is not square, by its name', () => {

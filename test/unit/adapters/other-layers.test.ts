@@ -15,7 +15,8 @@ import { grad, noGrad } from '../../../lib/autograd/index.ts'
 import { Conv1D, Embedding, Linear, Module } from '../../../lib/nn/index.ts'
 import { add_, contiguous, diagonal, mm, randn, square, sub, sum, t } from '../../../lib/ops/index.ts'
 import { manualSeed, memoryStats, reclaimMemory, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
-import { batchOf, tinyClassifier, tinyLanguageModel } from '../models/tiny-gpt2.ts'
+import { batchOf } from '../models/texts.ts'
+import { tinyClassifier, tinyLanguageModel } from '../models/tiny-gpt2.ts'
 
 const largest = (x: Tensor) => Number(x.abs().max().item())
 const float64 = { dtype: 'float64' } as const

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
+import { detachAdapters } from '../../../lib/adapters/index.ts'
+import { noGrad } from '../../../lib/autograd/index.ts'
 import { createModel, type SequenceClassifier } from '../../../lib/models/index.ts'
-import { manualSeed, type Tensor, tensor } from '../../../lib/tensor/index.ts'
+import { manualSeed, memoryStats, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 
 const config = {
   vocab_size: 20,
@@ -47,4 +50,25 @@ export function tinyLogits(model: SequenceClassifier): Tensor {
     batch.inputIds.dispose()
     batch.attentionMask.dispose()
   }
+}
+
+/**
+ * Once `attach` has adapted a model, which gave the logits `before`, and it was trained on and detached, it is as it was, and
+ * no tensor is left behind.
+ */
+export function assertLeavesNothing(
+  attach: (model: SequenceClassifier, logits: () => unknown, before: unknown) => void,
+): void {
+  const model = tinyModel()
+  const live = memoryStats().liveTensors
+  const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist()) // as predictions are made
+  const modules = () => model.namedModules().map(([path, module]) => [path, module.constructor.name])
+  const [before, modulesBefore] = [logits(), modules()]
+  attach(model, logits, before)
+  scope(() => void tinyLogits(model)) // as in training
+  detachAdapters(model)
+  assert.deepEqual(logits(), before)
+  assert.deepEqual(modules(), modulesBefore)
+  assert.equal(memoryStats().liveTensors, live)
+  model.dispose()
 }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { attachedAdapters, detachAdapters, prepareModel, VeraLinear } from '../../../lib/adapters/index.ts'
+import { attachedAdapters, prepareModel, VeraLinear } from '../../../lib/adapters/index.ts'
 import { drawnFrom } from '../../../lib/adapters/seeded.ts'
-import { noGrad } from '../../../lib/autograd/index.ts'
 import { frozenLinear, Linear } from '../../../lib/nn/index.ts'
 import { abs, linear, randn, sub } from '../../../lib/ops/index.ts'
-import { getRngState, manualSeed, memoryStats, scope, type Tensor } from '../../../lib/tensor/index.ts'
-import { tinyLogits, tinyModel } from './tiny-model.ts'
+import { getRngState, manualSeed, scope, type Tensor } from '../../../lib/tensor/index.ts'
+import { assertLeavesNothing, tinyModel } from './tiny-model.ts'
 
 const settings = { method: 'vera', rank: 3, targetModules: ['query', 'intermediate.dense', 'output.dense'] } as const
 const largest = (value: Tensor) => abs(value).max().item() as number
@@ -41,16 +40,10 @@ describe('VeraLinear', () => {
   })
 
   it('starts as the base model and leaves it as it was, with no tensor behind', () => {
-    const model = tinyModel()
-    const live = memoryStats().liveTensors
-    const logits = () => scope(() => noGrad(() => tinyLogits(model)).tolist()) // as predictions are made
-    const before = logits()
-    prepareModel(model, settings)
-    assert.deepEqual(logits(), before)
-    detachAdapters(model)
-    assert.deepEqual(logits(), before)
-    assert.equal(memoryStats().liveTensors, live)
-    model.dispose()
+    assertLeavesNothing((model, logits, before) => {
+      prepareModel(model, settings)
+      assert.deepEqual(logits(), before)
+    })
   })
 
   it('drops in training alone, and on the low-rank path alone', () => {

@@ -21,21 +21,12 @@ import {
 import { crossEntropy, stateOf } from '../../../lib/nn/index.ts'
 import { manualSeed, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
 import { familyConfigs } from './family-configs.ts'
+import { arraysOf } from './texts.ts'
 
 const texts = [[5, 6, 7, 8, 9, 10, 11], [12], [5, 9, 6, 4], [8, 8, 4, 5, 6]]
 
 function batchOf(pack: boolean): { batch: Batch; labels: Tensor } {
-  const seq = Math.max(...texts.map(text => text.length))
-  const fill = (text: readonly number[]) => [...text, ...new Array<number>(seq - text.length).fill(0)]
-  const arrays = {
-    layout: 'padded' as const,
-    shape: [texts.length, seq],
-    inputIds: BigInt64Array.from(texts.flatMap(fill), BigInt),
-    attentionMask: BigInt64Array.from(
-      texts.flatMap(text => fill(text.map(() => 1))),
-      BigInt,
-    ),
-  }
+  const arrays = arraysOf(texts)
   return { batch: pack ? packBatch(arrays) : toBatch(arrays), labels: tensor([0n, 1n, 2n, 1n]) }
 }
 

@@ -19,7 +19,8 @@ import {
 import { type AttentionKernel, crossEntropy, useAttentionKernel } from '../../../lib/nn/index.ts'
 import { indexSelect, ones, randn, sub, view } from '../../../lib/ops/index.ts'
 import { manualSeed, scope, type Tensor, tensor } from '../../../lib/tensor/index.ts'
-import { arraysOf, batchOf, tinyClassifier, tinyGPT2, tinyLanguageModel } from './tiny-gpt2.ts'
+import { arraysOf, batchOf } from './texts.ts'
+import { tinyClassifier, tinyGPT2, tinyLanguageModel } from './tiny-gpt2.ts'
 
 const texts = [[2, 5, 7, 9, 3], [4], [6, 8, 11], [2, 3, 4, 5]]
 const dropping = { resid_pdrop: 0.2, embd_pdrop: 0.2, attn_pdrop: 0.2 }

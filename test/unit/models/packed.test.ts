@@ -11,25 +11,13 @@ import {
 } from '../../../lib/models/index.ts'
 import { type AttentionKernel, useAttentionKernel } from '../../../lib/nn/index.ts'
 import { getRngState, manualSeed, scope, setRngState, type Tensor, tensor } from '../../../lib/tensor/index.ts'
+import { arraysOf as plainArraysOf, filledUp } from './texts.ts'
 import { tinyModel } from './tiny.ts'
 
-const arraysOf = (texts: readonly (readonly number[])[]) => {
-  const seq = Math.max(...texts.map(text => text.length))
-  const fill = (text: readonly number[]) => [...text, ...new Array<number>(seq - text.length).fill(0)]
-  return {
-    layout: 'padded' as const,
-    shape: [texts.length, seq],
-    inputIds: BigInt64Array.from(texts.flatMap(fill), BigInt),
-    attentionMask: BigInt64Array.from(
-      texts.flatMap(text => fill(text.map(() => 1))),
-      BigInt,
-    ),
-    tokenTypeIds: BigInt64Array.from(
-      texts.flatMap(text => fill(text.map((_, i) => (i > 1 ? 1 : 0)))),
-      BigInt,
-    ),
-  }
-}
+const arraysOf = (texts: readonly (readonly number[])[]) => ({
+  ...plainArraysOf(texts),
+  tokenTypeIds: filledUp(texts.map(text => text.map((_, i) => (i > 1 ? 1 : 0)))),
+})
 
 const texts: Record<string, number[][]> = {
   'texts of many lengths': [[2, 5, 7, 9, 3], [4], [6, 8, 11], [2, 3, 4, 5]],

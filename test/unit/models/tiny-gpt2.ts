@@ -3,7 +3,6 @@ import {
   createLanguageModel,
   createModel,
   type SequenceClassifier,
-  toBatch,
 } from '../../../lib/models/index.ts'
 import type { Placement } from '../../../lib/nn/index.ts'
 
@@ -36,26 +35,4 @@ export function tinyLanguageModel(
 /** A classifier with random weights. */
 export function tinyClassifier(changes: Record<string, unknown> = {}, placement: Placement = {}): SequenceClassifier {
   return createModel({ ...tinyGPT2, ...changes }, placement)
-}
-
-/** Texts side by side as arrays, filled up with 0 on one side. */
-export function arraysOf(texts: readonly (readonly number[])[], side: 'left' | 'right' = 'right') {
-  const seq = Math.max(...texts.map(text => text.length))
-  const fill = (text: readonly number[]) => {
-    const rest = new Array<number>(seq - text.length).fill(0)
-    return side === 'right' ? [...text, ...rest] : [...rest, ...text]
-  }
-  return {
-    layout: 'padded' as const,
-    shape: [texts.length, seq],
-    inputIds: BigInt64Array.from(texts.flatMap(fill), BigInt),
-    attentionMask: BigInt64Array.from(
-      texts.flatMap(text => fill(text.map(() => 1))),
-      BigInt,
-    ),
-  }
-}
-
-export function batchOf(texts: readonly (readonly number[])[], side: 'left' | 'right' = 'right') {
-  return toBatch(arraysOf(texts, side))
 }
