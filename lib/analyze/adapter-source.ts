@@ -19,7 +19,7 @@ const ofEmbedding = /^base_model\.model\.(.+)\.lora_embedding_[AB]$/
  */
 export function adapterSource(folder: string, base: WholeModel): Source {
   const { settings } = readAdapterConfig(folder)
-  if (!isLoraFamily(settings)) throw nothingChanged(folder, settings.method)
+  if (!isLoraFamily(settings)) throw nothingChanged(folder, settings)
   const file = new SafetensorsFile(join(folder, 'adapter_model.safetensors'))
   const names = new Map<string, FactorNames>()
   const embeddings = new Set([...file.entries.keys()].map(name => ofEmbedding.exec(name)?.[1]))
@@ -34,7 +34,8 @@ export function adapterSource(folder: string, base: WholeModel): Source {
 }
 
 /** For methods that train other things than weights of linear layers, or whose change is no product of two factors. */
-export function nothingChanged(folder: string, method: string): ConfigError {
+export function nothingChanged(folder: string, settings: { method: string; compat?: unknown }): ConfigError {
+  const method = settings.compat === 'official' ? `${settings.method}, compat official` : settings.method
   const way = ['bitfit', 'head', 'adapter'].includes(method)
     ? 'which leaves their weights as they are; there is nothing to analyse'
     : 'whose change is read from a merged model alone; merge it and give that'

@@ -40,8 +40,7 @@ export function runSource(folder: string, base: WholeModel): Source {
   const place = { checkpoint: folder.slice(folder.lastIndexOf('step-')), phase, step }
   if (settings.method === 'full') return fullSource(file, base, place)
   const tuning = settings as unknown as TuningSettings
-  if (!isLoraFamily(tuning)) throw nothingChanged(folder, settings.method)
-  if (settings.compat === 'official') throw nothingChanged(folder, "bidora, compat 'official'")
+  if (!isLoraFamily(tuning)) throw nothingChanged(folder, tuning)
 
   const names = new Map<string, FactorNames>()
   for (const name of file.entries.keys()) {
@@ -50,7 +49,7 @@ export function runSource(folder: string, base: WholeModel): Source {
     const layer = toDiskName(path)
     names.set(layer, { ...names.get(layer), [part]: name })
   }
-  if (names.size === 0) throw nothingChanged(folder, settings.method)
+  if (names.size === 0) throw nothingChanged(folder, tuning)
   const scaling = (path: string) => scalingOf(patterned(tuning, path))
   return lowRankSource(file, names, { scaling, magnitudeAxis: tuning.magnitudeAxis ?? 'out' }, base, place)
 }

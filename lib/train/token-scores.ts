@@ -42,7 +42,7 @@ function scoresOf(
   if (marksEntities(set)) {
     const tags = (sentences: readonly (readonly number[])[]) =>
       sentences.map(sentence => sentence.map(index => set.labels[index]!))
-    const types = set.labels.flatMap(label => entitiesOf([label]).map(({ type }) => type || '_'))
+    const types = set.labels.flatMap(label => entitiesOf([label]).map(({ type }) => type))
     return taggingMetrics(tags(predictions), tags(references), types)
   }
   const [predicted, expected] = [predictions.flat(), references.flat()]

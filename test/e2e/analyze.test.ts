@@ -135,21 +135,32 @@ describe('analyze', function () {
       await model.fit(tinyExamples(64), { learningRate: 0.02, retrainSteps: 4, saveEvery: 2, output: at(name) })
       cpSync(at(`${name}/run`), at(`${name}-alone/run`), { recursive: true })
     }
-    await tune('patterns', { method: 'lora', rankPattern: { query: 3 }, alphaPattern: { 'layer.0.*value': 64 } })
-    const { layers } = await analyze({ adapter: at('patterns') })
-    const alone = await analyze({ adapter: at('patterns-alone'), model: base })
-    const last = alone.layers
-      .filter(({ step }) => step === 4)
-      .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
-    const saved = layers
-      .filter(({ checkpoint }) => checkpoint === 'final')
-      .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
-    assert.equal(last.length, 4)
-    assert.deepEqual(last, saved)
+    for (const [name, options] of Object.entries({
+      patterns: { method: 'lora', rankPattern: { query: 3 }, alphaPattern: { 'layer.0.*value': 64 } },
+      'axis-in': { method: 'dora', magnitudeAxis: 'in', targetModules: ['query', 'intermediate.dense'] },
+    })) {
+      await tune(name, options)
+      const axis = 'magnitudeAxis' in options ? ({ magnitudeAxis: 'in' } as const) : {}
+      const { layers } = await analyze({ adapter: at(name) })
+      const alone = await analyze({ adapter: at(`${name}-alone`), model: base, ...axis })
+      const last = alone.layers
+        .filter(({ step }) => step === 4)
+        .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
+      const saved = layers
+        .filter(({ checkpoint }) => checkpoint === 'final')
+        .map(({ layer, magnitudeChange, directionChange }) => [layer, magnitudeChange, directionChange])
+      assert.equal(last.length, 4)
+      assert.deepEqual(last, saved)
+    }
     await tune('adalora', { method: 'adalora', initialRank: 3 })
     await assert.rejects(
       analyze({ adapter: at('adalora-alone'), model: base }),
       /of method 'adalora', whose change is read from a merged model/,
+    )
+    await tune('official', { method: 'bidora', compat: 'official' })
+    await assert.rejects(
+      analyze({ adapter: at('official-alone'), model: base }),
+      /of method 'bidora, compat official', whose change is read from a merged model/,
     )
   })
 

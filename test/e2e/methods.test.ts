@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { BidoraError } from '../../lib/errors.ts'
 import { readSafetensors } from '../../lib/io/index.ts'
 import { type Example, type FitOptions, type ModelOptions, type Prediction, TunedModel } from '../../lib/train/index.ts'
@@ -303,6 +303,28 @@ describe('every method, end to end', () => {
     await model.fit(labelled, { ...short, retrainSteps: 1, tinit: 3 })
     assert.equal((await model.predict(texts)).length, 4)
     model.dispose()
+  })
+
+  it('finds the base from the folder of the adapter, and takes label names from it where their number fits', async () => {
+    const saved = join(here.folder, 'elsewhere', 'adapter')
+    const model = await TunedModel.create(here.base, { ...common, ...adapted, method: 'lora', labels: ['ham', 'spam'] })
+    await model.save(saved)
+    model.dispose()
+    const file = join(saved, 'adapter_config.json')
+    const { bidora: _, ...config } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    for (const [names, expected] of [
+      [{ 0: 'no', 1: 'yes' }, ['no', 'yes']],
+      [{ 0: 'no', 1: 'yes', 2: 'perhaps' }, ['LABEL_0', 'LABEL_1']],
+    ] as const) {
+      const base = join(here.folder, `base-of-${Object.keys(names).length}`)
+      cpSync(here.base, base, { recursive: true })
+      const model = JSON.parse(readFileSync(join(base, 'config.json'), 'utf8')) as object
+      writeFileSync(join(base, 'config.json'), JSON.stringify({ ...model, id2label: names }))
+      writeFileSync(file, JSON.stringify({ ...config, base_model_name_or_path: relative(saved, base) }))
+      const loaded = await TunedModel.load(saved, { device: 'cpu' })
+      assert.deepEqual(loaded.info.labels, expected)
+      loaded.dispose()
+    }
   })
 
   describe('refuses', () => {

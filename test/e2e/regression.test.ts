@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { readSafetensors } from '../../lib/io/index.ts'
+import { readSafetensors, writeSafetensors } from '../../lib/io/index.ts'
 import { type FitOptions, type ModelOptions, TunedModel } from '../../lib/train/index.ts'
 import { scratch } from './scratch.ts'
 import { tinyExamples } from './tiny-model.ts'
@@ -50,6 +50,29 @@ describe('a regression head', function () {
     )
     assert.equal(await biasOf(loaded, 'loaded'), trained)
     loaded.dispose()
+  })
+
+  it('stays where a checkpoint has it, at zero too', async () => {
+    const [model, whole] = [await create({ method: 'full' }), join(here.folder, 'whole')]
+    await model.fit(examples, still)
+    await model.save(whole)
+    model.dispose()
+    const read = (name: string) => readSafetensors(join(here.folder, name, 'model.safetensors'), { copy: true })
+    const tensors = read('whole')
+    tensors.get('classifier.bias')!.zero_()
+    writeSafetensors(join(whole, 'model.safetensors'), tensors)
+    const loaded = await TunedModel.load(whole, { device: 'cpu' })
+    await loaded.fit(examples, still)
+    await loaded.save(join(here.folder, 'whole-again'))
+    loaded.dispose()
+    assert.deepEqual(read('whole-again').get('classifier.bias')!.tolist(), [0])
+  })
+
+  it("starts at zero where the authors' code has it", async () => {
+    const model = await create({ method: 'bidora', compat: 'official' })
+    await model.fit(examples, { ...still, lowerLearningRate: 0, upperLearningRate: 0 })
+    assert.equal(await biasOf(model, 'official'), 0)
+    model.dispose()
   })
 
   it('a head of labels starts at zero', async () => {

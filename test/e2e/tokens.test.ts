@@ -5,7 +5,7 @@ import { grad, noGrad } from '../../lib/autograd/index.ts'
 import { toBio2 } from '../../lib/data/index.ts'
 import { labelSet } from '../../lib/data/labels.ts'
 import { AbortError, type ConfigError, DataError } from '../../lib/errors.ts'
-import { entityScores } from '../../lib/metrics/index.ts'
+import { entityScores, macroF1 } from '../../lib/metrics/index.ts'
 import { loadModel } from '../../lib/models/index.ts'
 import { manualSeed, scope } from '../../lib/tensor/index.ts'
 import { type FitOptions, METHODS, type ModelOptions, type TokenExample, TunedModel } from '../../lib/train/index.ts'
@@ -204,7 +204,12 @@ describe('tokens, end to end', () => {
     const model = await TunedModel.create(here.base, { ...common, method: 'head' })
     await model.fit(rows, { ...short, retrainSteps: 5 })
     assert.deepEqual(model.info.labels, ['LONG', 'SHORT'])
-    assert.deepEqual(Object.keys(await model.evaluate(rows)), ['accuracy', 'microF1', 'macroF1', 'loss'])
+    const scores = await model.evaluate(rows)
+    assert.deepEqual(Object.keys(scores), ['accuracy', 'microF1', 'macroF1', 'loss'])
+    const predicted = (await model.predict(rows.map(({ tokens }) => ({ tokens })))).flatMap(each => each.labels!)
+    const indices = (all: readonly string[]) => all.map(label => (label === 'LONG' ? 0 : 1))
+    assert.equal(scores.macroF1, macroF1(indices(predicted), indices(rows.flatMap(each => each.labels))))
+    assert.notEqual(scores.macroF1, scores.microF1)
     const [prediction] = await model.predict(['good film'])
     assert.deepEqual(Object.keys(prediction!), ['tokens', 'labels'])
     model.dispose()
@@ -335,6 +340,44 @@ describe('tokens, end to end', () => {
     const [same] = await model.predict([text])
     assert.deepEqual(same!.labels, prediction!.labels)
     for (const { text: part, start, end } of same!.entities!) assert.equal(text.slice(start, end), part)
+    model.dispose()
+  })
+
+  it('keeps the stride of its windows, a quarter of what the model reads unless it is told', async () => {
+    const strideIn = (name: string) =>
+      JSON.parse(readFileSync(join(here.folder, name, 'adapter_config.json'), 'utf8')).bidora
+    const task = { task: 'token-classification', device: 'cpu', method: 'head', labels } as const
+    for (const [name, given, expected] of [
+      ['stride-default', {}, { maxLength: 64, stride: 16 }],
+      ['stride-given', { maxLength: 12, stride: 4 }, { maxLength: 12, stride: 4 }],
+    ] as const) {
+      const model = await TunedModel.create(here.base, { ...task, ...given })
+      await model.save(join(here.folder, name))
+      const loaded = await TunedModel.load(join(here.folder, name), { device: 'cpu' })
+      await loaded.save(join(here.folder, `${name}-again`))
+      for (const each of [name, `${name}-again`]) {
+        const { maxLength, stride } = strideIn(each) as Record<string, number>
+        assert.deepEqual({ maxLength, stride }, expected, each)
+      }
+      for (const each of [model, loaded]) each.dispose()
+    }
+  })
+
+  it('says where a single word is longer than a window', async () => {
+    const model = await TunedModel.create(here.base, { ...common, method: 'head', labels, maxLength: 8 })
+    const [long, short] = await model.predict([{ tokens: ['free', '!'.repeat(30)] }, { tokens: ['free'] }])
+    assert.deepEqual([long!.truncated, short!.truncated], [true, undefined])
+    model.dispose()
+  })
+
+  it('scores a word without tokens as one outside, and has no loss for it', async () => {
+    // `O` is not the first label, so that a word without tokens is told from one of class 0.
+    const model = await TunedModel.create(here.base, { ...common, method: 'head', labels: ['B-SPAM', 'I-SPAM', 'O'] })
+    const seen = { tokens: ['free', 'lunch', 'prize'], labels: ['B-SPAM', 'O', 'I-SPAM'] }
+    const blank = { tokens: [...seen.tokens, '\u200b'], labels: [...seen.labels, 'O'] }
+    const [less, more] = [await model.evaluate([seen]), await model.evaluate([blank])]
+    assert.ok(Math.abs(less.loss! - more.loss!) < 1e-6, `${less.loss} ${more.loss}`)
+    assert.ok(Math.abs(more.accuracy! - (3 * less.accuracy! + 1) / 4) < 1e-12)
     model.dispose()
   })
 

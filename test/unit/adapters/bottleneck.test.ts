@@ -195,6 +195,24 @@ describe('Bottleneck', () => {
     model.dispose()
   })
 
+  it('pfeiffer reads the norm that follows, also where the layer around the sublayer has it', () => {
+    manualSeed(9)
+    const model = new Whole(() => new DistilledBlock())
+    const block = model.layer[0] as DistilledBlock
+    prepareModel(model, { method: 'adapter', adapterKind: 'pfeiffer', reductionFactor: 3 })
+    scope(() => {
+      const { outputLayerNorm: layerNorm } = block
+      const end = block.ffn.dropout as unknown as Bottleneck
+      const { down, up } = end
+      noGrad(() => [layerNorm, down, up].forEach(({ weight, bias }) => void [weight, bias!].forEach(x => normal_(x))))
+      const [product, residual] = [randn([3, 6], double), randn([3, 6], double)]
+      const inside = relu(down.forward(layerNorm.forward(add(product, residual))))
+      const expected = add(add(product, up.forward(inside)), residual)
+      assert.ok(largest(sub(end.forward(product, { residual }), expected)) < 1e-13)
+    })
+    model.dispose()
+  })
+
   it('stands in a projection that no dropout follows', () => {
     manualSeed(5)
     const model = new Whole(() => new DistilledBlock())
@@ -225,7 +243,7 @@ describe('Bottleneck', () => {
     )
     none.dispose()
     const model = tinyModel()
-    for (const reductionFactor of [0, 0.5, Number.NaN])
+    for (const reductionFactor of [0, 0.5, Number.NaN, Number.POSITIVE_INFINITY])
       assert.throws(() => prepareModel(model, { method: 'adapter', reductionFactor }), /reductionFactor/)
     assert.equal(attachedAdapters(model).size, 0)
     prepareModel(model, { method: 'adapter' })

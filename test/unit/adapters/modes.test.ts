@@ -72,9 +72,11 @@ describe('layers with adapters', () => {
         assertMode(model, !mode)
         if (settings.method !== 'adapter') {
           prepareModel(model, settings)
+          const paths = [...attachedAdapters(model).keys()]
           model.train(mode)
           mergeAdapters(model).finish()
           assertMode(model, mode)
+          for (const path of paths) assert.equal((model.getModule(path) as Linear).weight.requiresGrad, false, path)
         }
         model.dispose()
       }

@@ -36,7 +36,7 @@ describe('analysis of folders', () => {
   /** An adapter that moved, and its merged model, in folders of their own. */
   function tuned(
     name: string,
-    settings: Pick<AdapterSettings, 'method' | 'magnitudeAxis'> & Patterns,
+    settings: Pick<AdapterSettings, 'method' | 'magnitudeAxis'> & Patterns & { targetModules?: readonly string[] },
     size = 0.2,
   ): void {
     const model = tinyModel('bert', 'float64')
@@ -116,6 +116,24 @@ describe('analysis of folders', () => {
       }
     })
   }
+
+  it('leaves out the embeddings that an adapter adapts', async () => {
+    const both = { targetModules: ['query', 'intermediate.dense', 'word_embeddings'] }
+    tuned('embeddings', { method: 'dora', ...both })
+    const { layers } = await analyze({ adapter: at('embeddings') })
+    assert.deepEqual(
+      layers.map(({ layer }) => layer).sort(),
+      [...numbers(await analyze({ adapter: at('dora') })).keys()].sort(),
+    )
+  })
+
+  it('refuses a method that leaves linear layers as they are, and says so', async () => {
+    const model = tinyModel('bert', 'float64')
+    prepareModel(model, { method: 'adapter' })
+    saveAdapter(at('bottlenecks'), model, { settings: { method: 'adapter' }, base: base() })
+    model.dispose()
+    await refused({ adapter: at('bottlenecks') }, ConfigError, /'adapter', which leaves their weights as they are/)
+  })
 
   it('takes the axis of the adapter, where none is asked for', async () => {
     assert.equal((await analyze({ adapter: at('bidora-in') })).magnitudeAxis, 'in')

@@ -72,6 +72,9 @@ describe('bidora', () => {
     for (const wrong of ['', ' ', 3, null, [], {}, { text: 3 }, { text: 'a', pair: 3 }, { text: 'a', pair: '' }]) {
       assert.throws(() => check(wrong, 7), { name: 'ArgumentError', message: /input 7/ })
     }
+    for (const words of [['a'], ['a', 'b'], { tokens: ['a', 'b'] }]) check(words, 0)
+    for (const wrong of [['a', ''], [' '], ['a', 3], { tokens: [] }, { tokens: ['a', null] }, { tokens: 'a' }])
+      assert.throws(() => check(wrong, 7), { name: 'ArgumentError', message: /input 7 .* or a list of words/ })
   })
 
   it('refuses callbacks, signals and options of another kind', () => {

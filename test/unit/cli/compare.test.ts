@@ -56,6 +56,10 @@ describe('compare on the command line', () => {
       [own!.name, own!.train, own!.test, own!.validation, own!.labelColumn],
       ['my-mails', '/x/my mails.csv.gz', 't.csv', undefined, 'kind'],
     )
+    for (const file of ['mails.parquet', 'mails.arrow', 'mails.jsonl.gz', 'mails.tsv', 'mails']) {
+      const named = compareRequest({ ...rest, train: `/x/${file}` }).datasets as unknown as { name: string }[]
+      assert.equal(named[0]!.name, 'mails', file)
+    }
   })
 
   it('a file of --config gives what the command line does not', () => {

@@ -49,8 +49,8 @@ describe('cli/predict-inputs', () => {
       assert.deepEqual(await read('w.jsonl', jsonl, 'auto', tokens), expected)
       assert.deepEqual(await read('w.txt', 'a b\n', 'auto', tokens), ['a b'])
       for (const [name, content] of [
-        ['w.csv', 'text,x\na b,1\n'],
-        ['w.tsv', 'text\tx\na b\t1\n'],
+        ['w.csv', 'sentence,x\na b,1\n'],
+        ['w.tsv', 'sentence\tx\na b\t1\n'],
       ] as const)
         assert.deepEqual(await read(name, content, 'auto', tokens), [{ text: 'a b' }])
     })

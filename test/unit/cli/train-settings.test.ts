@@ -26,7 +26,10 @@ describe('cli/train-settings', () => {
   }
 
   it('has a flag for every setting and every short name', () => {
-    const flags = addSettingsFlags(new Command('train')).options.map(option => option.long)
+    const { options } = addSettingsFlags(new Command('train'))
+    const flags = options.map(option => option.long)
+    for (const name of ['rankPattern', 'alphaPattern'])
+      assert.equal(options.find(({ long }) => long === flagOf(name))!.flags, `${flagOf(name)} <pattern>`)
     for (const name of [...Object.keys(FIELDS), ...Object.keys(ALIASES)]) assert.ok(flags.includes(flagOf(name)), name)
   })
 
