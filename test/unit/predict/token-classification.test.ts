@@ -57,6 +57,8 @@ describe('predict/token-classification', () => {
       entities: false,
     })
     assert.deepEqual(plain, { tokens: ['a', 'b'], labels: ['NOUN', 'NOUN'] })
+    const last = toTagging([undefined], { ...joinWords(['a']), labels: ['B-X', 'I-X', 'O'], entities: true })
+    assert.deepEqual([last.labels, last.entities], [['O'], []])
     assert.deepEqual(toTagging([], { ...joinWords([]), labels, entities: true }), {
       tokens: [],
       labels: [],
