@@ -115,6 +115,10 @@ describe('a file of tokens', () => {
       ['a B-X\nb L-X\n', ['B-X', 'I-X']],
     ] as const)
       assert.deepEqual((await load('s.conll', file, { invalidTags: 'error' }))[0]?.labels, labels)
+    // Tokens inside an entity are no entities that begin with I.
+    const long = ['B-X', 'I-X', 'I-X', 'I-X']
+    const inside = long.map(tag => `a ${tag}\n`).join('')
+    assert.deepEqual((await load('s.conll', inside, { invalidTags: 'error' }))[0]?.labels, long)
     // Bad rows tell nothing.
     assert.deepEqual((await load('s.conll', 'a I-X\n\nb\n\nc\n', { malformed: 'skip' }))[0]?.labels, ['B-X'])
     // As many begin with I as with B: that is no IOB1.

@@ -50,6 +50,14 @@ describe('streamed files', () => {
       2,
     )
     assert.deepEqual(await passes({ shuffleBuffer: 1 }), [numbers(55), numbers(55), numbers(55)])
+    // And they do so from pass to pass.
+    const several = streamFiles(
+      numbers(4).map(i => write(`several-${i}.jsonl`, jsonl([3 * i, 3 * i + 1, 3 * i + 2]))),
+      { shuffleBuffer: 2 },
+    )
+    const firsts = new Set<number>()
+    for (const _ of numbers(12)) firsts.add(Math.floor(texts(await all(several))[0]! / 3))
+    assert.ok(firsts.size > 1)
   })
 
   it('draw no row more than a buffer before its turn, and all orders alike where it holds all', async () => {

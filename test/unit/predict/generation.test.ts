@@ -261,6 +261,7 @@ describe('predict: text generation', () => {
       [{ topK: -1 }, /topK: expected a whole number from 0, got -1; correct it, or leave it out for 0/],
       [{ top_k: 3 } as GenerationOptions, /top_k: expected one of maxNewTokens/],
       [{ batchSize: 0 } as GenerationOptions, /batchSize: expected a whole number from 1/],
+      [{ batchSize: 1.5 } as GenerationOptions, /batchSize: expected a whole number from 1/],
     ] satisfies [GenerationOptions, RegExp][]) {
       await assert.rejects(generateTexts(model, tokenizer, ['a'], options), {
         name: 'ArgumentError',
@@ -346,6 +347,7 @@ describe('predict: the text of an answer', () => {
     assert.deepEqual(await piecesOf('a##b#', ['###']), ['a', '##b', '#'])
     assert.deepEqual(await piecesOf('ab##', ['###', '##']), ['a', 'b'])
     assert.deepEqual(await piecesOf('xyxyz', ['xyz']), ['xy'])
+    assert.deepEqual(await piecesOf('a.b!c', ['!', '.']), ['a']) // at the one that stands first
   })
 
   it('gives what cannot become a character in the end', async () => {
