@@ -49,6 +49,16 @@ describe('parity: tokenizers from vocabularies', () => {
     })
   }
 
+  it('tells the texts of a pair by their types', async () => {
+    for (const [family, pair, expected] of [
+      ['esm', { text: 'MK', pair: 'AV' }, [0, 0, 0, 0, 1, 1, 1]],
+      ['deberta-v2', { text: 'a', pair: 'b' }, [0, 0, 0, 1, 1]],
+    ] as const) {
+      const [encoded] = await (await Tokenizer.fromDir(join(golden, family))).encode([pair])
+      assert.deepEqual(encoded!.typeIds, expected, family)
+    }
+  })
+
   it('esm: lengths, special tokens and padding', async () => {
     const tokenizer = await Tokenizer.fromDir(join(golden, 'esm'))
     assert.equal(tokenizer.maxLength, 1024)

@@ -137,6 +137,11 @@ describe('a tokenizer from its vocabulary', () => {
     }
   })
 
+  it('of ESM takes the longest of its tokens', async () => {
+    const files = { 'vocab.txt': '<cls>\n<pad>\n<eos>\n<unk>\n<mask>\nA\nAB\n', 'config.json': { model_type: 'esm' } }
+    assert.deepEqual(await idsOf(files, 'ABA'), [0, 6, 5, 2])
+  })
+
   it('of ESM is refused without its special tokens', () =>
     refused(
       { 'vocab.txt': '<pad>\n<cls>\n<unk>\nM\n', 'config.json': { model_type: 'esm' } },
