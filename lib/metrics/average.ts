@@ -40,8 +40,8 @@ export function scoreOf(
 function weighted(counts: readonly Counts[], score: (counts: Counts) => number): number {
   const there = counts.map(({ truePositives, falseNegatives }) => truePositives + falseNegatives)
   const all = sum(there)
-  // Where no label is there at all, none weighs more than another.
-  return all === 0 ? mean(counts.map(score)) : sum(counts.map((entry, i) => score(entry) * there[i]!)) / all
+  // Where no label is there at all, nothing could be found rightly.
+  return all === 0 ? 0 : sum(counts.map((entry, i) => score(entry) * there[i]!)) / all
 }
 
 function checkOptions(where: string, references: ClassLabels, positive: unknown, average: unknown): void {

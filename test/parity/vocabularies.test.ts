@@ -49,6 +49,16 @@ describe('parity: tokenizers from vocabularies', () => {
     })
   }
 
+  it('tells the texts of a pair by their types', async () => {
+    for (const [family, pair, expected] of [
+      ['esm', { text: 'MK', pair: 'AV' }, [0, 0, 0, 0, 1, 1, 1]],
+      ['deberta-v2', { text: 'a', pair: 'b' }, [0, 0, 0, 1, 1]],
+    ] as const) {
+      const [encoded] = await (await Tokenizer.fromDir(join(golden, family))).encode([pair])
+      assert.deepEqual(encoded!.typeIds, expected, family)
+    }
+  })
+
   it('esm: lengths, special tokens and padding', async () => {
     const tokenizer = await Tokenizer.fromDir(join(golden, 'esm'))
     assert.equal(tokenizer.maxLength, 1024)
@@ -97,6 +107,10 @@ describe('parity: tokenizers from vocabularies', () => {
     await refused(new Uint8Array(), /spm\.model: expected a model of SentencePiece, got a fault \(no pieces\)/)
     await refused(whole.subarray(0, -3), /got a fault \(an end before its time\)/)
     await refused(Buffer.from('{"a": 1}'), /got a fault/)
+    await refused(Uint8Array.of(...new Array<number>(12).fill(0xff), 1), /a number of more than ten bytes/)
+    // Fields of eight bytes are passed over.
+    writeFileSync(join(folder, 'spm.model'), Buffer.concat([whole, Uint8Array.of(0x79, 1, 2, 3, 4, 5, 6, 7, 0xff)]))
+    assert.equal((await Tokenizer.fromDir(folder)).tokenToId('[MASK]'), 150)
     const piece = [0x0a, 3, 0x0a, 1, 0x61]
     await refused(Uint8Array.from([...piece, 0x12, 2, 0x18, 2]), /expected a Unigram model \(1\), got one of type 2/)
     await refused(Uint8Array.from(piece), /expected the cls token \[CLS\], got 2 tokens without it/)

@@ -37,6 +37,9 @@ describe('a file of tokens', () => {
     assert.deepEqual(await load('s.conll', 'U.N.\tB-ORG \nNew York \t B-LOC\nis\tO \n'), [
       { tokens: ['U.N.', 'New York ', 'is'], labels: ['B-ORG', 'B-LOC', 'O'] },
     ])
+    assert.deepEqual(await load('s.conll', '  U.N.  B-ORG \n is    O\n'), [
+      { tokens: ['U.N.', 'is'], labels: ['B-ORG', 'O'] },
+    ])
     await refuse('s.conll', 'a\tO\nb\t \n', {}, 'DATA_RAGGED', /s\.conll:2: .*an empty token or tag/)
   })
 
@@ -106,6 +109,20 @@ describe('a file of tokens', () => {
       'DATA_TAG_ORDER',
       /scheme iob1, got B-X after the start/,
     )
+    // L and U tell as E and S do.
+    for (const [file, labels] of [
+      ['a U-X\n', ['B-X']],
+      ['a B-X\nb L-X\n', ['B-X', 'I-X']],
+    ] as const)
+      assert.deepEqual((await load('s.conll', file, { invalidTags: 'error' }))[0]?.labels, labels)
+    // Tokens inside an entity are no entities that begin with I.
+    const long = ['B-X', 'I-X', 'I-X', 'I-X']
+    const inside = long.map(tag => `a ${tag}\n`).join('')
+    assert.deepEqual((await load('s.conll', inside, { invalidTags: 'error' }))[0]?.labels, long)
+    // Bad rows tell nothing.
+    assert.deepEqual((await load('s.conll', 'a I-X\n\nb\n\nc\n', { malformed: 'skip' }))[0]?.labels, ['B-X'])
+    // As many begin with I as with B: that is no IOB1.
+    await refuse('s.conll', 'a B-X\nb O\nc I-Y\n', { invalidTags: 'error' }, 'DATA_TAG_ORDER', /scheme bio2, got I-Y/)
     assert.deepEqual((await load('s.conll', broken, { scheme: 'plain' }))[0]?.labels, ['B-X', 'O', 'I-X'])
     const skipped: string[] = []
     const options = {
@@ -144,10 +161,18 @@ describe('a file of tokens', () => {
     const sentences = await load('l.conll', file)
     assert.equal(sentences.length, 2500)
     assert.ok(sentences.every(({ labels }) => labels.join() === 'B-X,I-X'))
+    // The 1,000th sentence is the last one that is asked: what comes after it has to be of its scheme.
+    await refuse(
+      'l.conll',
+      `${'a O\n\n'.repeat(999)}b I-X\n\nc B-Y\n`,
+      { invalidTags: 'error' },
+      'DATA_TAG_ORDER',
+      /l\.conll:2001: .*scheme iob1, got B-Y after the start/,
+    )
   })
 
   it('names the lines that are not as the others', async () => {
-    const ragged = 'a NN O\nb O\nc NN O\n\nd NN O\n\ne NN \n'
+    const ragged = 'a NN O\nb O\nc O\n\nd NN O\n\ne NN \n'
     await refuse(
       'r.conll',
       ragged,
@@ -270,6 +295,17 @@ describe('a file of tokens', () => {
         /train\.tsv:6: label\[0\]: expected one of the labels O, B-Disease, I-Disease, got 'B-Gene'/,
       )
       await assert.rejects(loadDataset('ncbi-disease', path('ncbi'), { malformed: 'error' }), { code: 'DATA_RAGGED' })
+    })
+
+    it('bad sentences count among those of a part, of which ten may be bad', async () => {
+      const file = (bad: number) => `${'a\tO\n\n'.repeat(923 - bad)}${'a\n\n'.repeat(bad)}`
+      write('ten/ncbi-disease/devel.tsv', file(10))
+      const { validation, info } = await loadDataset('ncbi-disease', path('ten'))
+      assert.equal(validation!.length, 913)
+      assert.equal(info.warnings.filter(warning => warning.endsWith('[skipped]')).length, 10)
+      assert.ok(!info.warnings.some(warning => warning.includes('holds')), info.warnings.join('\n'))
+      write('ten/ncbi-disease/devel.tsv', file(11))
+      await assert.rejects(loadDataset('ncbi-disease', path('ten')), { code: 'DATA_RAGGED' })
     })
   })
 })

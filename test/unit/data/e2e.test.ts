@@ -21,6 +21,12 @@ describe('prompts and completions', () => {
         { prompt: 'b', completions: ['y', 'y'] },
       ],
     )
+    const completions = ['x'] // the caller's list stays as it is
+    groupReferences([
+      { prompt: 'a', completions },
+      { prompt: 'a', completion: 'y' },
+    ])
+    assert.deepEqual(completions, ['x'])
   })
 
   describe('of the E2E challenge', () => {
@@ -64,6 +70,15 @@ describe('prompts and completions', () => {
       assert.match(info.warnings[0]!, /devset\.csv:2: expected 2 fields \(mr, ref\), got 1 .*\[skipped\]$/)
       assert.match(info.warnings.at(-1)!, /e2e: no test part in .* \(testset_w_refs\.csv\)$/)
       await assert.rejects(loadDataset('e2e', path('b'), { malformed: 'error' }), { code: 'DATA_RAGGED' })
+    })
+
+    it('are whole with a few bad rows, which count among those of a part', async () => {
+      write('c/e2e/devset.csv', `mr,ref\n${'name[C],x\n'.repeat(4662)}${'name[C]\n'.repeat(10)}`)
+      const { validation, info } = await loadDataset('e2e', path('c'))
+      assert.equal((validation![0] as { completions: readonly string[] }).completions.length, 4662)
+      assert.ok(!info.warnings.some(warning => warning.includes('holds')), info.warnings.join('\n'))
+      write('c/e2e/devset.csv', `mr,ref\nname[C],x\n${'name[C]\n'.repeat(11)}`)
+      await assert.rejects(loadDataset('e2e', path('c')), { code: 'DATA_RAGGED' })
     })
   })
 

@@ -87,7 +87,7 @@ describe('glue', () => {
 
   it('keeps quotes, control characters and spaces, and takes a byte order mark off', async () => {
     const header = '\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n'
-    const { train, test } = await load('mrpc', 'mrpc', {
+    const { train, test, info } = await load('mrpc', 'mrpc', {
       'train.tsv': `${header}1\t1\t2\t"a\t b "\n0\t3\t4\tc\x12\td"\n`,
       'msr_paraphrase_test.txt': `${header}1\t1\t2\te\tf\n`,
     })
@@ -96,6 +96,11 @@ describe('glue', () => {
       { text: 'c\x12', pair: 'd"', label: 0 },
     ])
     assert.deepEqual(test, [{ text: 'e', pair: 'f', label: 1 }])
+    assert.ok(info.warnings.some(warning => warning.includes('no validation part')))
+    // A test part that GLUE gives without labels is not missed.
+    const other = await load('mrpc', 'mrpc', { 'train.tsv': `${header}1\t1\t2\ta\tb\n` })
+    assert.equal(other.info.missing.test, 'msr_paraphrase_test.txt')
+    assert.ok(!other.info.warnings.some(warning => warning.includes('no test part')))
   })
 
   it('reads rows of two widths in the STS test, and scores from 0 to 5 alone', async () => {

@@ -31,6 +31,10 @@ describe('lines', () => {
     assert.deepEqual(await lines(gzipSync('a\nb\n'), 'a.tsv'), ['a', 'b'])
     assert.deepEqual(await lines(Buffer.concat([gzipSync('a\n'), gzipSync('b\n')])), ['a', 'b'])
     assert.deepEqual(await lines('a\n', 'plain.gz'), ['a'])
+    async function* bytes() {
+      for (const byte of gzipSync('a\nb\n')) yield Uint8Array.of(byte)
+    }
+    assert.equal((await all(readLines({ name: 'stdin', bytes: bytes() }))).length, 2)
   })
 
   it('are whole where characters and lines are cut by the pieces of a stream', async () => {

@@ -53,6 +53,13 @@ describe('a file of the user', () => {
       }
       assert.deepEqual(await columns('id,sentence,label'), { text: 'sentence', label: 'label' })
       assert.deepEqual(await columns('Text,Label'), { text: 'Text', label: 'Label' })
+      // A column that is named for a text is no label, though it is called one.
+      assert.deepEqual(await columns('label,target', { textColumn: 'label' }), { text: 'label', label: 'target' })
+      assert.deepEqual(await columns('text,label,target', { pairColumn: 'label' }), {
+        text: 'text',
+        pair: 'label',
+        label: 'target',
+      })
       assert.deepEqual(await columns('sentence1,sentence2,gold_label'), {
         text: 'sentence1',
         pair: 'sentence2',

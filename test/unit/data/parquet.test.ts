@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { createReadStream, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import * as zlib from 'node:zlib'
+import { tableFromArrays, tableToIPC } from '@uwdata/flechette'
+import { parseFeatures, plainRow } from '../../../lib/data/features.ts'
 import { formatOf, loadFile, readArrow, readInputs, readParquet } from '../../../lib/data/index.ts'
 import { root } from '../../parity/golden.ts'
 import { all, temporaryFolder } from './temporary-folder.ts'
@@ -50,6 +52,35 @@ describe('parquet and saved data sets', () => {
     )
   })
 
+  it('have the names of classes where they are known, and whole numbers of any size', async () => {
+    const features = parseFeatures(
+      JSON.stringify({
+        info: {
+          features: {
+            label: { _type: 'ClassLabel', names: ['no', 'yes'] },
+            tags: { feature: { _type: 'ClassLabel', names: ['O', 'B-X'] } },
+          },
+        },
+      }),
+    )
+    const tags = Int32Array.of(1, 0)
+    assert.deepEqual(plainRow({ label: 1n, tags, big: 2n ** 60n, small: -7n, none: undefined }, features), {
+      label: 'yes',
+      tags: ['B-X', 'O'],
+      big: '1152921504606846976',
+      small: -7,
+      none: null,
+    })
+    assert.deepEqual(plainRow({ label: -1, tags: [1n, -1n] }, features), { label: null, tags: ['B-X', null] })
+    assert.deepEqual(plainRow({ label: 2n }, features), { label: 2 }) // an index beyond the names
+    // Another program may have a key of the same name.
+    for (const metadata of [undefined, 'null', '{"info":null}', 'x = 1']) assert.deepEqual(parseFeatures(metadata), {})
+    const table = tableFromArrays({ text: ['a'], id: [2n ** 60n] })
+    assert.deepEqual(await all(readArrow(write('big.arrow', tableToIPC(table, { format: 'file' })!))), [
+      { line: 1, values: { text: 'a', id: '1152921504606846976' } },
+    ])
+  })
+
   it('from any row on', async () => {
     for (const from of [0, 9, 10, 11, 24, 25, 30]) {
       const rows = await all(readParquet(file('snappy-1.parquet'), from))
@@ -66,7 +97,9 @@ describe('parquet and saved data sets', () => {
 
   it('are refused where Node cannot unpack them', async () => {
     const zstd = 'zstdDecompressSync' in zlib
-    for (const { path: name, rows } of cases.filter(each => packed.test(each.path))) {
+    const others = cases.filter(each => packed.test(each.path))
+    assert.equal(others.length, 4)
+    for (const { path: name, rows } of others) {
       if (zstd && name.startsWith('zstd')) assert.equal((await all(readParquet(file(name)))).length, rows.length)
       else
         await assert.rejects(all(readParquet(file(name))), {
@@ -86,6 +119,11 @@ describe('parquet and saved data sets', () => {
         message: /a\.parquet: expected a whole parquet file/,
       })
     }
+    const latin1 = readFileSync(file('none-1.parquet'))
+    const at = latin1.indexOf('text 1 ')
+    latin1[at] = 0xe9
+    assert.ok(at > 0)
+    await assert.rejects(all(readParquet(write('a.parquet', latin1))), { code: 'DATA_PARQUET' })
     const middle = Buffer.from(whole)
     middle.fill(0xff, 4, 60)
     await assert.rejects(all(readParquet(write('a.parquet', middle))), { code: 'DATA_PARQUET' })

@@ -120,6 +120,16 @@ describe('reuters21578', () => {
     )
   })
 
+  it('has its labels in order, whichever they are', async () => {
+    const attributes = { LEWISSPLIT: 'TEST' }
+    const documents = [
+      { id: 1, topics: ['wheat', 'acq'] },
+      { id: 2, topics: ['wheat', 'acq'], attributes },
+    ]
+    for (const topics of ['training', 'both'] as const)
+      assert.deepEqual((await load('reuters21578-modapte', documents, { topics })).info.labels, ['acq', 'wheat'])
+  })
+
   it('gives title and body, without dateline, marks and control characters', async () => {
     const texts = [
       '<TEXT>&#2;\n<TITLE>A &lt;B&gt; &amp;lt; C</TITLE>\n<AUTHOR>    by X</AUTHOR><DATELINE> ROME - </DATELINE><BODY>Caf\xfc&#127; one.\n    Two\x05.\n Reuter\n&#3;</BODY></TEXT>',

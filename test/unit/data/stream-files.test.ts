@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { type ExampleStream, loadFile, streamFiles, type StreamOptions, type Task } from '../../../lib/data/index.ts'
 import { replay } from '../../../lib/data/shuffle-buffer.ts'
@@ -49,6 +50,14 @@ describe('streamed files', () => {
       2,
     )
     assert.deepEqual(await passes({ shuffleBuffer: 1 }), [numbers(55), numbers(55), numbers(55)])
+    // And they do so from pass to pass.
+    const several = streamFiles(
+      numbers(4).map(i => write(`several-${i}.jsonl`, jsonl([3 * i, 3 * i + 1, 3 * i + 2]))),
+      { shuffleBuffer: 2 },
+    )
+    const firsts = new Set<number>()
+    for (const _ of numbers(12)) firsts.add(Math.floor(texts(await all(several))[0]! / 3))
+    assert.ok(firsts.size > 1)
   })
 
   it('draw no row more than a buffer before its turn, and all orders alike where it holds all', async () => {
@@ -127,16 +136,28 @@ describe('streamed files', () => {
         const whole = streamFiles(file, options)
         const wanted = [...(await all(whole)), ...(await all(whole))]
         assert.equal(wanted.length, 2 * loaded.length)
-        for (let count = 0; count <= loaded.length; count += loaded.length > 5 ? 6 : 1) {
+        const step = loaded.length > 5 ? 6 : 1
+        const counts = numbers(loaded.length + 1).filter(count => count % step === 0 || count === loaded.length - 1)
+        for (const count of counts) {
           const first = streamFiles(file, options)
           const taken = await take(first, count)
-          const state = JSON.parse(JSON.stringify(first.state())) as ReturnType<typeof first.state>
+          const text = JSON.stringify(first.state())
+          const state = JSON.parse(text) as ReturnType<typeof first.state>
           const resumed = streamFiles(file, { ...options, state })
           const rest = [...(await all(resumed)), ...(await all(resumed))]
           assert.deepEqual(
             [...taken, ...rest].slice(0, wanted.length),
             wanted,
             `buffer ${shuffleBuffer}, after ${count}`,
+          )
+          assert.equal(JSON.stringify(state), text) // it is the caller's
+          // And again, after a second stop.
+          const second = streamFiles(file, { ...options, state })
+          const more = await take(second, 3)
+          const third = streamFiles(file, { ...options, state: second.state() })
+          assert.deepEqual(
+            [...taken, ...more, ...(await all(third)), ...(await all(third))].slice(0, wanted.length),
+            wanted,
           )
           // The stream that was broken off goes on itself, too.
           assert.deepEqual([...taken, ...(await all(first))], wanted.slice(0, Math.max(loaded.length, taken.length)))
@@ -160,15 +181,22 @@ describe('streamed files', () => {
       [...texts(taken), ...texts(rest)].sort((x, y) => x - y),
       numbers(4000),
     )
+    // What is packed is unpacked again, in many pieces, and passed over.
+    const packed = write('place.jsonl.gz', gzipSync(rows))
+    const whole = streamFiles(packed, { shuffleBuffer: 10 })
+    assert.equal((await take(whole, 3500)).length, 3500)
+    const packedState = whole.state()
+    assert.deepEqual(await all(streamFiles(packed, { shuffleBuffer: 10, state: packedState })), await all(whole))
     // The header of csv is the one thing that is still needed.
-    const table = `text,label\n${numbers(100)
+    const header = ' text ,label\n'
+    const table = `${header}${numbers(100)
       .map(i => `t${i},x\n`)
       .join('')}`
     const second = write('place.csv', table)
     const lines = streamFiles(second, { shuffleBuffer: 1 })
     await take(lines, 50)
     const at = lines.state().place!
-    writeFileSync(second, `text,label\n${'z'.repeat(at.offset - 11)}${table.slice(at.offset)}`)
+    writeFileSync(second, `${header}${'z'.repeat(at.offset - header.length)}${table.slice(at.offset)}`)
     assert.deepEqual(
       texts(await all(streamFiles(second, { shuffleBuffer: 1, state: lines.state() }))),
       numbers(100).slice(50),
@@ -180,6 +208,42 @@ describe('streamed files', () => {
     const stream = streamFiles(file, { shuffleBuffer: 10 })
     assert.equal((await take(stream, 4900)).length, 4900)
     await assert.rejects(all(stream), { message: /late\.jsonl:5001: expected/ })
+  })
+
+  it('close their file when they are left, and end at a signal', async () => {
+    const file = write('left.jsonl', jsonl(numbers(20_000)))
+    const opened = () =>
+      readdirSync('/proc/self/fd').filter(fd => {
+        try {
+          return readlinkSync(join('/proc/self/fd', fd)) === file
+        } catch {
+          return false // the folder's own, closed by now
+        }
+      }).length
+    for await (const _ of streamFiles(file, { shuffleBuffer: 1 })) {
+      assert.equal(opened(), 1)
+      break
+    }
+    for (let wait = 0; wait < 200 && opened() > 0; wait++) await setTimeout(5)
+    assert.equal(opened(), 0)
+    const controller = new AbortController()
+    const stream = streamFiles(file, { shuffleBuffer: 1, signal: controller.signal })
+    let given = 0
+    await assert.rejects(
+      async () => {
+        for await (const _ of stream) if (++given === 3) controller.abort()
+      },
+      { name: 'AbortError' },
+    )
+    assert.equal(given, 3)
+  })
+
+  it('know their files by name and size, a folder by its name, and have a seed and a buffer of their own', () => {
+    const file = write('known.jsonl', jsonl([1]))
+    const { files, seed, shuffleBuffer } = streamFiles(file).state()
+    assert.deepEqual([files, seed, shuffleBuffer], [[{ name: 'known.jsonl', bytes: jsonl([1]).length }], 0, 10_000])
+    const saved = join(root, 'test/golden/dataset_files/tokens')
+    assert.deepEqual(streamFiles(saved, { task: 'token-classification' }).state().files, [{ name: 'tokens', bytes: 0 }])
   })
 
   it('leave bad rows out with a warning each where that is asked for, and resume past them', async () => {
@@ -232,7 +296,10 @@ describe('streamed files', () => {
       assert.deepEqual([...begun, ...texts(others)].slice(0, 4), [0, 1, 3, 4])
     }
     // The head of a file may hold comments and marks of documents before its first token.
-    const tabs = write('ragged.conllu', `# id = 1\n\n-DOCSTART-\tO\n\na\tO\n\n# a b\tO\n${'b\tO\n\n'.repeat(2)}`)
+    const tabs = write(
+      'ragged.conllu',
+      `# id = 1\n\n-DOCSTART-\n\n###MEDLINE:1\n\na\tO\n\n# a b\tO\n${'b\tO\n\n'.repeat(2)}`,
+    )
     const second = streamFiles(tabs, options)
     const whole = await all(streamFiles(tabs, options))
     const taken = await take(second, 1)

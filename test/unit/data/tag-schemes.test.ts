@@ -45,6 +45,7 @@ describe('tag schemes', () => {
     assert.deepEqual(spans('B-LOC E-LOC I-LOC E-LOC'), ['LOC 0-2', 'LOC 2-4'])
     assert.deepEqual(spans('E-LOC E-LOC'), ['LOC 0-1', 'LOC 1-2'])
     assert.deepEqual(spans('B-LOC S-LOC I-LOC'), ['LOC 0-1', 'LOC 1-2', 'LOC 2-3'])
+    assert.deepEqual(spans('B-LOC U-LOC I-LOC L-LOC'), ['LOC 0-1', 'LOC 1-2', 'LOC 2-4'])
     assert.deepEqual(toBio2(words('I-LOC I-PER')), words('B-LOC B-PER'))
   })
 

@@ -85,6 +85,7 @@ describe('labels of sentences', () => {
       assert.deepEqual(encodeTags([sentence(tags)], bio2), [[1, 2, 2, 0, 1]], tags)
       assert.deepEqual(encodeTags([sentence(tags)], iobes), [[1, 2, 3, 0, 4]], tags)
     }
+    assert.deepEqual(encodeTags([sentence('B-LOC O')], labelSet(['O', 'S-LOC'])), [[1, 0]])
   })
 
   it('are refused where they are unknown, no tags, or all alike', () => {

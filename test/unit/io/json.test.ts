@@ -118,6 +118,13 @@ describe('io/json', () => {
     assert.deepEqual(readdirSync(join(folder, 'deep')), ['a.json'])
   })
 
+  it('writes a decimal point for the real numbers that are named, whatever is inside others', () => {
+    const path = join(folder, 'reals.json')
+    writeJson(path, { rate: -1, size: 3, half: 0.5, inner: { rate: 2 } }, { reals: ['rate', 'half'] })
+    const lines = ['"rate": -1.0,', '"size": 3,', '"half": 0.5,', '"inner": {', '  "rate": 2', '}']
+    assert.equal(readFileSync(path, 'utf8'), `{\n${lines.map(line => `  ${line}\n`).join('')}}\n`)
+  })
+
   it('refuses files that are not there, folders, other text and other values', () => {
     assert.throws(() => readJson(join(folder, 'none.json')), /expected a JSON file, got no such file/)
     assert.throws(() => readJson(folder), /got a folder/)

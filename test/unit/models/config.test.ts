@@ -3,6 +3,7 @@ import { ConfigError } from '../../../lib/errors.ts'
 import { bert } from '../../../lib/models/bert.ts'
 import { readEncoderConfig } from '../../../lib/models/config.ts'
 import { createModel, modelTypes } from '../../../lib/models/index.ts'
+import { familyOf, readConfigOf } from '../../../lib/models/registry.ts'
 import { roberta } from '../../../lib/models/roberta.ts'
 
 const read = (json: Record<string, unknown>) =>
@@ -38,6 +39,91 @@ describe('models/config', () => {
     })
     assert.equal(readEncoderConfig({ model_type: 'roberta' }, roberta.defaults!, 'c.json').padTokenId, 1)
     assert.equal(read({ pad_token_id: null }).padTokenId, undefined)
+  })
+
+  it('takes for the other families what transformers 5.23 writes of a configuration without fields', () => {
+    const encoder = {
+      numHiddenLayers: 12,
+      numAttentionHeads: 12,
+      hiddenSize: 768,
+      intermediateSize: 3072,
+      hiddenAct: 'gelu',
+      hiddenDropoutProb: 0.1,
+      attentionProbsDropoutProb: 0.1,
+      initializerRange: 0.02,
+      layerNormEps: 1e-12,
+      maxPositionEmbeddings: 512,
+      typeVocabSize: 0,
+    }
+    const expected: Record<string, Record<string, unknown>> = {
+      gpt2: {
+        vocabSize: 50257,
+        nPositions: 1024,
+        nEmbd: 768,
+        nLayer: 12,
+        nHead: 12,
+        activationFunction: 'gelu_new',
+        residPdrop: 0.1,
+        embdPdrop: 0.1,
+        attnPdrop: 0.1,
+        layerNormEpsilon: 1e-5,
+        initializerRange: 0.02,
+        scaleAttnWeights: true,
+        scaleAttnByInverseLayerIdx: false,
+        reorderAndUpcastAttn: false,
+        tieWordEmbeddings: true,
+        bosTokenId: 50256,
+        eosTokenId: 50256,
+      },
+      distilbert: {
+        ...encoder,
+        vocabSize: 30522,
+        numHiddenLayers: 6,
+        classifierDropout: 0.2,
+        padTokenId: 0,
+        sinusoidalPosEmbds: false,
+      },
+      esm: {
+        ...encoder,
+        vocabSize: 33,
+        padTokenId: 1,
+        maxPositionEmbeddings: 1026,
+        positionEmbeddingType: 'absolute',
+        ropeTheta: 10000,
+        tokenDropout: false,
+        isFoldingModel: false,
+      },
+      'deberta-v2': {
+        ...encoder,
+        vocabSize: 128100,
+        hiddenSize: 1536,
+        numHiddenLayers: 24,
+        numAttentionHeads: 24,
+        intermediateSize: 6144,
+        layerNormEps: 1e-7,
+        padTokenId: 0,
+        relativeAttention: false,
+        maxRelativePositions: -1,
+        // These it does not write; its model takes them where they are missing.
+        positionBuckets: -1,
+        shareAttKey: false,
+        normRelEbd: 'none',
+        convKernelSize: 0,
+        convGroups: 1,
+        convAct: 'tanh',
+        positionBiasedInput: true,
+        poolerDropout: 0,
+        poolerHiddenAct: 'gelu',
+      },
+    }
+    for (const [modelType, fields] of Object.entries(expected)) {
+      // ESM has no default of these two.
+      const needed = modelType === 'esm' ? { vocab_size: 33, pad_token_id: 1 } : {}
+      const config = readConfigOf(familyOf(modelType, 'c.json'), { model_type: modelType, ...needed }, 'c.json')
+      const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+      const all = { modelType, labels: ['LABEL_0', 'LABEL_1'], problemType: 'single-label', ...fields }
+      assert.deepEqual(given, all, modelType)
+    }
   })
 
   it('reads labels in the order of their numbers', () => {

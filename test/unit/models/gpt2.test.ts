@@ -217,6 +217,33 @@ describe('models/gpt2', () => {
     }
   }
 
+  it('reads on with a cache where padding comes late', () => {
+    manualSeed(4)
+    disposing(tinyLanguageModel({}, { dtype: 'float64' }), model => {
+      noGrad(() => {
+        const [whole, more, last] = [
+          [
+            [2, 5],
+            [4, 4],
+          ],
+          [[3, 9, 5], [8]],
+          [[1], [6]],
+        ] as const
+        const cache = model.newCache()
+        model.forward(batchOf(whole), { cache })
+        const there = model.forward(batchOf(more), { cache }).logits
+        const next = model.forward(batchOf(last), { cache }).logits
+        for (const row of [0, 1] as const) {
+          const { length } = more[row]
+          const alone = model.forward(batchOf([[...whole[row], ...more[row], ...last[row]]])).logits.select(0, 0)
+          assert.ok(largest(sub(there.select(0, row).narrow(0, 0, length), alone.narrow(0, 2, length))) < 1e-12)
+          assert.ok(largest(sub(next.select(0, row), alone.narrow(0, 2 + length, 1))) < 1e-12)
+        }
+        cache.dispose()
+      })
+    })
+  })
+
   it('needs the memory of one layer with gradient checkpointing, for the same gradients to the bit', () => {
     manualSeed(5)
     disposing(tinyLanguageModel(dropping), model => {

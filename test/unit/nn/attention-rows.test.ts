@@ -82,6 +82,16 @@ describe('nn/attention in rows', () => {
     }
   }
 
+  it('takes another way where scores have a scale of their own', () => {
+    scope(() => {
+      const context = contextOf([9, 2])
+      const [query, key, value] = [0, 1, 2].map(() => randn([11, 16])) as [Tensor, Tensor, Tensor]
+      const plain = new Attention(2).forward(query.mul(2), key, value, context)
+      const scaled = new Attention(2, { scale: 2 / Math.sqrt(8) }).forward(query, key, value, context)
+      assert.ok(largest(sub(scaled, plain)) < 1e-5)
+    })
+  })
+
   it('passes on what is no number', () => {
     scope(() => {
       const context = contextOf([9, 2])

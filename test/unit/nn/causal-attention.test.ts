@@ -67,6 +67,9 @@ describe('nn/attention, causal', () => {
       for (const got of [upcast.forward(q, k, v), autocast('bfloat16', () => upcast.forward(q, k, v))]) {
         assert.deepEqual(got.tolist(), expected.tolist())
       }
+      // The first token sees itself alone.
+      const first = (x: Tensor) => (x.tolist() as number[][][])[0]![0]
+      assert.deepEqual(first(upcast.forward(q, k, v, { causal: true })), first(v))
       const explicit = new Attention(2)
       explicit.kernel = 'explicit'
       assert.notDeepEqual(explicit.forward(q, k, v).tolist(), expected.tolist())

@@ -12,6 +12,7 @@ import { TokenReader } from '../../../lib/predict/token-reader.ts'
 import { manualSeed, memoryStats, reclaimMemory } from '../../../lib/tensor/index.ts'
 import { Tokenizer } from '../../../lib/text/index.ts'
 import { bpeFolder } from '../../parity/text-golden.ts'
+import { bpeFolderWith, removeFolders } from '../text/folders.ts'
 import { tinyLanguageModel } from '../models/tiny-gpt2.ts'
 
 const prompts = ['The film is', 'A', 'naïve café, quite long as prompts go', 'Two men']
@@ -33,7 +34,10 @@ describe('predict: text generation', () => {
     model = tinyLanguageModel(config, { dtype: 'float64' })
     reclaimMemory()
   })
-  after(() => model.dispose())
+  after(() => {
+    model.dispose()
+    removeFolders()
+  })
 
   const drawn = { doSample: true, temperature: 1.2, topK: 50, topP: 0.95, seed: 3, maxNewTokens: 12 } as const
   for (const [name, options] of [
@@ -56,6 +60,14 @@ describe('predict: text generation', () => {
       for (const { tokens, finish } of together) assert.ok(finish === 'eos' || tokens === options.maxNewTokens)
     })
   }
+
+  it('reads a prompt to its end, however short the texts are that its tokenizer cuts to', async () => {
+    const short = await Tokenizer.fromDir(bpeFolderWith({ 'tokenizer_config.json': { model_max_length: 5 } }))
+    assert.equal(short.maxLength, 5)
+    const options = { maxNewTokens: 3 }
+    const whole = await generateTexts(model, tokenizer, prompts, options)
+    assert.deepEqual(await generateTexts(model, short, prompts, options), whole)
+  })
 
   it('draws otherwise with another seed', async () => {
     const [a, b] = await Promise.all([3, 4].map(seed => generateTexts(model, tokenizer, prompts, { ...drawn, seed })))
@@ -249,6 +261,7 @@ describe('predict: text generation', () => {
       [{ topK: -1 }, /topK: expected a whole number from 0, got -1; correct it, or leave it out for 0/],
       [{ top_k: 3 } as GenerationOptions, /top_k: expected one of maxNewTokens/],
       [{ batchSize: 0 } as GenerationOptions, /batchSize: expected a whole number from 1/],
+      [{ batchSize: 1.5 } as GenerationOptions, /batchSize: expected a whole number from 1/],
     ] satisfies [GenerationOptions, RegExp][]) {
       await assert.rejects(generateTexts(model, tokenizer, ['a'], options), {
         name: 'ArgumentError',
@@ -263,6 +276,27 @@ describe('predict: the next token', () => {
   const base = { vocabSize: 5, bosTokenId: 0, eosTokenId: 4, padTokenId: 0 } as Parameters<typeof checkGeneration>[1]
   const history = (tokens: number[], answered = 0) => ({ tokens, length: tokens.length, answered })
   const scores = () => Float32Array.of(2, -1, 0.5, 1, 3)
+
+  it('is chosen by the options of transformers where nothing is said, up to 128 times', () => {
+    assert.deepEqual(checkGeneration({}, base), {
+      maxNewTokens: 128,
+      minNewTokens: 0,
+      minLength: 0,
+      numBeams: 1,
+      lengthPenalty: 1,
+      earlyStopping: false,
+      noRepeatNgramSize: 0,
+      repetitionPenalty: 1,
+      doSample: false,
+      temperature: 1,
+      topK: 0,
+      topP: 1,
+      seed: 0,
+      stop: [],
+      eosTokens: [4],
+    })
+    assert.deepEqual(checkGeneration({}, { ...base, eosTokenId: undefined }).eosTokens, [])
+  })
 
   it('is penalised, banned and put off by the rules', () => {
     const of = (options: GenerationOptions, tokens: number[], answered = 0) => [
@@ -291,6 +325,8 @@ describe('predict: the next token', () => {
     for (let i = 0; i < 10000; i++) counts[tokenAt(probabilities, i / 10000)]!++
     counts.forEach((count, token) => assert.ok(Math.abs(count / 10000 - probabilities[token]!) < 2e-4))
     assert.equal(tokenAt(Float64Array.of(0.5, 0.5 - 1e-12, 0), 1 - 1e-16), 1)
+    assert.equal(tokenAt(Float64Array.of(0.5, 0.5), 0.5), 1)
+    assert.equal(tokenAt(Float64Array.of(0, 1), 0), 1)
   })
 })
 
@@ -311,6 +347,7 @@ describe('predict: the text of an answer', () => {
     assert.deepEqual(await piecesOf('a##b#', ['###']), ['a', '##b', '#'])
     assert.deepEqual(await piecesOf('ab##', ['###', '##']), ['a', 'b'])
     assert.deepEqual(await piecesOf('xyxyz', ['xyz']), ['xy'])
+    assert.deepEqual(await piecesOf('a.b!c', ['!', '.']), ['a']) // at the one that stands first
   })
 
   it('gives what cannot become a character in the end', async () => {

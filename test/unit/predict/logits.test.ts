@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { prepareModel, type TuningSettings, trainableParameters } from '../../../lib/adapters/index.ts'
 import { noGrad } from '../../../lib/autograd/index.ts'
 import { AbortError } from '../../../lib/errors.ts'
-import { type SequenceClassifier, toBatch } from '../../../lib/models/index.ts'
+import { createModel, type SequenceClassifier, toBatch } from '../../../lib/models/index.ts'
 import { randn } from '../../../lib/ops/index.ts'
 import { Linear } from '../../../lib/nn/index.ts'
 import { logitsOf, PackedLayers } from '../../../lib/predict/index.ts'
 import { batchesOf } from '../../../lib/predict/logits.ts'
 import { memoryStats, scope } from '../../../lib/tensor/index.ts'
 import { type EncodedIds, type PadOptions, padBatch } from '../../../lib/text/index.ts'
-import { tinyModel } from '../models/tiny.ts'
+import { tinyConfig, tinyModel } from '../models/tiny.ts'
 
 /** Wide enough for its weights to be packed. */
 const wide = { hidden_size: 64, intermediate_size: 96, max_position_embeddings: 40, initializer_range: 0.2 }
@@ -92,6 +92,21 @@ describe('predict/logits', () => {
     const even = texts.map((_, i) => textOf(5, i)) // in front, positions and first token of a shorter text would be others
     const left: PadOptions = { side: 'left', padId: 0 }
     assertNear(await logitsOf(model, even, { batchSize: 4, padding: left }), wanted(model, even), 1e-12)
+    model.dispose()
+  })
+
+  it('gives the rows of the tokens of each text, wherever its padding is', async () => {
+    const model = createModel({ ...tinyConfig, ...wide }, { task: 'token-classification', dtype: 'float64' })
+    const three = [textOf(5), textOf(3), textOf(1)]
+    for (const side of ['left', 'right'] as const) {
+      const { logits } = scope(() => noGrad(() => model.forward(toBatch(padBatch(three, { side, padId: 0 })))))
+      const rows = logits.tolist() as number[][][]
+      logits.dispose()
+      const expected = three.map(({ length }, text) =>
+        (side === 'left' ? rows[text]!.slice(5 - length) : rows[text]!.slice(0, length)).flat(),
+      )
+      assertNear(await logitsOf(model, three, { batchSize: 4, padding: { side, padId: 0 } }), expected, 1e-12)
+    }
     model.dispose()
   })
 

@@ -57,6 +57,8 @@ describe('predict/token-classification', () => {
       entities: false,
     })
     assert.deepEqual(plain, { tokens: ['a', 'b'], labels: ['NOUN', 'NOUN'] })
+    const last = toTagging([undefined], { ...joinWords(['a']), labels: ['B-X', 'I-X', 'O'], entities: true })
+    assert.deepEqual([last.labels, last.entities], [['O'], []])
     assert.deepEqual(toTagging([], { ...joinWords([]), labels, entities: true }), {
       tokens: [],
       labels: [],
@@ -66,6 +68,9 @@ describe('predict/token-classification', () => {
 
   it('refuses logits that are no numbers', () => {
     const given = { ...joinWords(['a']), labels, entities: true }
-    assert.throws(() => toTagging([Float64Array.of(0, Number.NaN, 0, 0, 0)], given), BidoraError)
+    assert.throws(
+      () => toTagging([Float64Array.of(0, Number.NaN, 0, 0, 0)], given),
+      (error: Error) => error instanceof BidoraError && /got NaN at 1 of 5/.test(error.message),
+    )
   })
 })

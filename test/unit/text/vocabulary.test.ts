@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { FormatError } from '../../../lib/errors.ts'
+import { debertaTokenizer } from '../../../lib/text/deberta-vocabulary.ts'
 import { Tokenizer } from '../../../lib/text/index.ts'
 import { folderOf, removeFolders, vocabLines } from './folders.ts'
 
@@ -117,6 +118,28 @@ describe('a tokenizer from its vocabulary', () => {
         /whole number from 0 for each token, got \{"a":"x","b":-1\}/,
       )
     })
+  })
+
+  it('of DeBERTa goes by the settings of its SentencePiece model', () => {
+    const field = (number: number, bytes: readonly number[]) => [8 * number + 2, bytes.length, ...bytes]
+    const pieces = ['[PAD]', '[CLS]', '[SEP]', 'a', '[UNK]'].flatMap(piece =>
+      field(1, field(1, [...Buffer.from(piece)])),
+    )
+    // Numbers of the trainer's fields from 16 on take two bytes: 35 (byte fallback) and 40 (the unknown piece).
+    const trainer = (fallback: number) => field(2, [0x98, 0x02, fallback, 0xc0, 0x02, 4])
+    const normalizer = (prefix: number) => field(3, [0x18, prefix])
+    for (const on of [false, true]) {
+      const bytes = Buffer.from([...pieces, ...trainer(Number(on)), ...normalizer(Number(on))])
+      const { model, decoder } = debertaTokenizer({ dir: 'dir', contents: new Map([['spm.model', bytes]]) })
+      const { byte_fallback, unk_id } = model as Record<string, unknown>
+      assert.deepEqual([byte_fallback, unk_id], [on, 4])
+      assert.equal((decoder as Record<string, unknown>).prepend_scheme, on ? 'always' : 'never')
+    }
+  })
+
+  it('of ESM takes the longest of its tokens', async () => {
+    const files = { 'vocab.txt': '<cls>\n<pad>\n<eos>\n<unk>\n<mask>\nA\nAB\n', 'config.json': { model_type: 'esm' } }
+    assert.deepEqual(await idsOf(files, 'ABA'), [0, 6, 5, 2])
   })
 
   it('of ESM is refused without its special tokens', () =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { AbortError, ArgumentError } from '../../../lib/errors.ts'
 import { findModel } from '../../../lib/setup/assets.ts'
 import { joinWindows, joinWords, labelTokens, splitWords, Tokenizer, wordsWithTokens } from '../../../lib/text/index.ts'
 import { bpeFolder } from '../../parity/text-golden.ts'
-import { folderOf, removeFolders, vocabLines } from './folders.ts'
+import { bpeFolderWith, folderOf, removeFolders, vocabLines } from './folders.ts'
 
 interface Case {
   tokenizer: 'minilm' | 'bpe'
@@ -113,6 +113,18 @@ describe('words', () => {
     )
   })
 
+  it('may be special tokens that are declared, though tokenizer.json forgot them', async () => {
+    const parsed = JSON.parse(readFileSync(join(bpeFolder, 'tokenizer.json'), 'utf8')) as {
+      added_tokens: { content: string }[]
+    }
+    const added = parsed.added_tokens.filter(({ content }) => content !== '<mask>')
+    const forgetful = await Tokenizer.fromDir(bpeFolderWith({ 'tokenizer.json': { ...parsed, added_tokens: added } }))
+    const words = [['a', '<mask>', 'b']]
+    const [expected] = await bpe.encodeWords(words)
+    assert.ok(expected!.ids.includes(bpe.tokenToId('<mask>')!))
+    assert.deepEqual((await forgetful.encodeWords(words))[0]!.ids, expected!.ids)
+  })
+
   it('that are longer than a window are cut and reported', async () => {
     const [sentence, short] = await minilm.encodeWords([['a', 'antidisestablishmentarianism', 'b'], ['a']], {
       maxLength: 5,
@@ -129,6 +141,22 @@ describe('words', () => {
     assert.deepEqual(joinWindows(sentence!, [['CLS', 'x', 'y', 'SEP']]), ['x', undefined, 'y'])
     const [empty] = await minilm.encodeWords([[]])
     assert.deepEqual([empty!.ids, empty!.words], [[101, 102], 0])
+  })
+
+  it('are read in parts, with a look at the signal before each', async () => {
+    const words = Array.from({ length: 1500 }, (_, i) => String(i))
+    const [sentence] = await minilm.encodeWords([words], { maxLength: 100_000 })
+    assert.equal(wordsWithTokens(sentence!).length, 1500)
+    let looks = 0
+    const signal = {
+      get aborted() {
+        return ++looks > 1
+      },
+    } as AbortSignal
+    await assert.rejects(minilm.encodeWords([words], { signal }), {
+      name: 'AbortError',
+      message: /after 1024 of 1500 words/,
+    })
   })
 
   it('are refused where they are none', async () => {
