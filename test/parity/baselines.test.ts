@@ -79,6 +79,8 @@ function batchOf({ inputIds, attentionMask }: Inputs): Batch {
 }
 
 describe('adapters of the other methods that PEFT saved', () => {
+  it('are seen', () => assert.deepEqual([golden.cases.cases.length, golden.cases.runs.length], [14, 5]))
+
   for (const one of golden.cases.cases) {
     const tolerance = tolerances[one.dtype]
     const withModel = (check: (model: SequenceClassifier, settings: TuningSettings) => void) => {

@@ -27,6 +27,8 @@ const golden = openGolden<{ cases: BottleneckCase[] }>('bottleneck')
 const tolerance = { relative: 1e-11 }
 
 describe('bottleneck adapters', () => {
+  it('are seen', () => assert.equal(golden.cases.cases.length, 4))
+
   for (const one of golden.cases.cases) {
     const { adapterKind, reductionFactor, adapterActivation } = one
     const settings = { method: 'adapter', adapterKind, reductionFactor, adapterActivation } as const
