@@ -4,14 +4,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noGrad } from '../../../lib/autograd/index.ts'
-import { readSafetensors, writeSafetensors } from '../../../lib/io/index.ts'
+import { readJsonObject, readSafetensors, writeSafetensors } from '../../../lib/io/index.ts'
 import type { DebertaConfig } from '../../../lib/models/deberta-config.ts'
 import { bucketsOf, distancesOf } from '../../../lib/models/deberta-distances.ts'
 import { createModel, loadModel, saveModel } from '../../../lib/models/index.ts'
-import { arange, neg } from '../../../lib/ops/index.ts'
-import { scope, tensor } from '../../../lib/tensor/index.ts'
+import { arange, neg, to } from '../../../lib/ops/index.ts'
+import { manualSeed, scope, tensor } from '../../../lib/tensor/index.ts'
 import { root } from '../../parity/golden.ts'
 import { familyConfigs } from './family-configs.ts'
+import { batchOf } from './tiny-gpt2.ts'
 
 interface Buckets {
   positionBuckets: number
@@ -47,12 +48,41 @@ describe('models: distances of DeBERTa', () => {
         [3, 2, 1],
         [4, 3, 2],
       ])
+      // No largest distance: that of the places.
+      const open = distancesOf(3, configOf({ positionBuckets: 0, maxRelativePositions: 0 }), 'cpu')
+      assert.deepEqual([open.start, open.count], [510, 5])
       // Beyond the table there are its ends: from -8 to 7.
       const long = distancesOf(12, config, 'cpu')
       assert.deepEqual([long.start, long.count], [0, 16])
       assert.deepEqual((long.distanceOf.tolist() as number[][])[0], [8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0])
     })
   })
+})
+
+describe('models: padding of DeBERTa', () => {
+  for (const dtype of ['float64', 'float32', 'bfloat16', 'float16'] as const) {
+    it(`is not seen, ${dtype}`, () => {
+      manualSeed(5)
+      const model = createModel(familyConfigs['deberta-v2']!.config, { dtype })
+      scope(() => {
+        const of = (texts: number[][]) => noGrad(() => to(model.forward(batchOf(texts)).logits, { dtype: 'float64' }))
+        const together = of([
+          [5, 6],
+          [4, 9, 8, 7, 5, 6, 11, 12],
+        ]).narrow(0, 0, 1)
+        const apart = Number(
+          together
+            .sub(of([[5, 6]]))
+            .abs()
+            .max()
+            .item(),
+        )
+        const bound = { float64: 1e-12, float32: 1e-5, bfloat16: 0.1, float16: 0.02 }[dtype]
+        assert.ok(apart <= bound * Number(together.abs().max().item()), String(apart))
+      })
+      model.dispose()
+    })
+  }
 })
 
 describe('models: checkpoints of DeBERTa', () => {
@@ -62,6 +92,13 @@ describe('models: checkpoints of DeBERTa', () => {
       const model = createModel(familyConfigs['deberta-v2']!.config)
       saveModel(model, folder)
       model.dispose()
+      // To transformers null is a value, and no size.
+      const written = Object.keys(readJsonObject(join(folder, 'config.json')))
+      const sizes = ['attention_head_size', 'pooler_hidden_size', 'embedding_size', 'hidden_size']
+      assert.deepEqual(
+        sizes.filter(name => written.includes(name)),
+        ['hidden_size'],
+      )
       const file = join(folder, 'model.safetensors')
       const extra = {
         'deberta.embeddings.position_embeddings.weight': tensor([[1]]),
@@ -85,6 +122,13 @@ describe('models: checkpoints of DeBERTa', () => {
         pooler,
       )
       again.dispose()
+      scope(() => {
+        const tensors = readSafetensors(file, { copy: true })
+        tensors.delete('pooler.dense.weight')
+        writeSafetensors(file, tensors)
+      })
+      assert.throws(() => loadModel(folder, { copy: true }), /1 missing: pooler\.dense\.weight/)
+      loadModel(folder, { head: 'new', labels: ['a', 'b'], copy: true }).dispose()
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -275,6 +275,11 @@ describe('models/gpt2', () => {
       assert.ok(Math.abs(std('transformer.h.7.mlp.cProj.weight') - 0.025) < 0.002) // 0.1 / sqrt(2 * 8)
       assert.equal(largest(tensorAt(model, 'transformer.h.3.attn.cProj.bias')), 0)
       assert.equal(tensorAt(model, 'lmHead.weight'), tensorAt(model, 'transformer.wte.weight'))
+      // It is drawn where the table stands, as in a model with a head of its own.
+      manualSeed(6)
+      disposing(createLanguageModel({ ...config, tie_word_embeddings: false }), other =>
+        assert.ok(tensorAt(other, 'transformer.wte.weight').equal(tensorAt(model, 'transformer.wte.weight'))),
+      )
       model.setTensor('transformer.wte.weight', ones([20, 64]))
       assert.equal(tensorAt(model, 'lmHead.weight'), tensorAt(model, 'transformer.wte.weight'))
       model.to({ dtype: 'float64' })
