@@ -12,7 +12,7 @@ import { arange, neg, to } from '../../../lib/ops/index.ts'
 import { manualSeed, scope, tensor } from '../../../lib/tensor/index.ts'
 import { root } from '../../parity/golden.ts'
 import { familyConfigs } from './family-configs.ts'
-import { batchOf } from './tiny-gpt2.ts'
+import { batchOf } from './texts.ts'
 
 interface Buckets {
   positionBuckets: number
