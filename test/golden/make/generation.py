@@ -95,6 +95,13 @@ for _ in range(8):
     batch = [[5, 9], [7, 5, 5]]
     options = {'max_new_tokens': 9, 'eos_token_id': [token for token in range(31) if token not in (5, 7, 9) and random.random() < 0.93], 'num_beams': 2, 'length_penalty': 4.0, 'early_stopping': 'never'}
     cases.append({'model': 'lm', 'prompts': batch, 'options': told(options), 'answers': answers(models['lm'], batch, options)})
+# Where it counts that as many ways on are kept as there are endings for every beam, and one more.
+for name, prompt, options in [
+    ('lm-untied', [7, 5, 5], {'max_new_tokens': 9, 'num_beams': 2, 'length_penalty': 4.0, 'early_stopping': 'never', 'eos_token_id': [0, 1, 8, 9, 12, 16, 24, 26, 27]}),
+    ('lm-untied', [9, 17, 9], {'max_new_tokens': 9, 'num_beams': 2, 'length_penalty': 1.0, 'early_stopping': 'never', 'eos_token_id': [token for token in range(29) if token not in (4, 6, 9, 17, 23)]}),
+    ('lm', [21, 22], {'max_new_tokens': 16, 'num_beams': 4, 'length_penalty': 4.0, 'early_stopping': 'never', 'eos_token_id': [token for token in range(31) if token not in (5, 16, 21, 22)]}),
+]:  # fmt: skip
+    cases.append({'model': name, 'prompts': [prompt], 'options': told(options), 'answers': answers(models[name], [prompt], options)})
 
 draws = []
 for i in range(30):

@@ -5,6 +5,7 @@ import { noGrad } from '../../../lib/autograd/index.ts'
 import { AbortError, ArgumentError } from '../../../lib/errors.ts'
 import type { CausalLanguageModel } from '../../../lib/models/index.ts'
 import { AnswerText } from '../../../lib/predict/answer-text.ts'
+import { searchBeams } from '../../../lib/predict/beam-search.ts'
 import { checkGeneration, type GenerationOptions } from '../../../lib/predict/generation-options.ts'
 import { generateSteps, generateTexts, generateTokens, streamText } from '../../../lib/predict/index.ts'
 import { constrain, samplingProbabilities, tokenAt } from '../../../lib/predict/next-token.ts'
@@ -269,6 +270,37 @@ describe('predict: text generation', () => {
       })
     }
     await assert.rejects(streamText(model, tokenizer, 'a', { numBeams: 2 }).next(), ArgumentError)
+  })
+})
+
+describe('predict: beams', () => {
+  it('go on as long as the present length lets them get better where the power of the length is negative', async () => {
+    // Probabilities of two ending tokens and one more, step by step; transformers 5.23 answers 2 2 0 to them.
+    const steps = [
+      [0.1, 0.05, 0.85],
+      [0.09, 0.01, 0.9],
+      [0.99, 0.005, 0.005],
+    ]
+    let step = 0
+    const next = () => {
+      const probabilities = steps[Math.min(step++, 2)]!
+      return [1, 2].map(() => Float32Array.from(probabilities, Math.log))
+    }
+    const reader = { width: 1, readPrompts: () => next().slice(0, 1), readNext: next, select: () => {} }
+    const given = {
+      numBeams: 2,
+      lengthPenalty: -1,
+      earlyStopping: 'never',
+      maxNewTokens: 23,
+      eosTokenId: [0, 1],
+    } as const
+    const [answer] = await searchBeams(reader as unknown as TokenReader, [[2]], {
+      generation: checkGeneration(given, { vocabSize: 3 } as Parameters<typeof checkGeneration>[1]),
+      end: 24,
+      finishOf: async (tokens, isLong) => (tokens.at(-1)! < 2 ? 'eos' : isLong ? 'length' : undefined),
+      pause: async () => {},
+    })
+    assert.deepEqual(answer, { tokens: [2, 2, 0], finish: 'eos' })
   })
 })
 
